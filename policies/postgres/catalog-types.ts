@@ -1,0 +1,44 @@
+/**
+ * What a decision needs to know of a database, read by the connector with `CATALOG_QUERIES` (catalog.ts)
+ * and sent to the edge when a session opens. A stale catalog can only deny or hide.
+ */
+export interface Catalog {
+  /** SHA-256 hex over the canonical JSON of the rest. */
+  readonly digest: string;
+  /** `server_version_num`, e.g. 180004. */
+  readonly serverVersion: number;
+  readonly database: string;
+  /** Only the relations that the task names (and what they inherit to), not the whole database. */
+  readonly relations: readonly CatalogRelation[];
+  /** Operator names that exist in a schema other than pg_catalog: denied in statements. */
+  readonly foreignOperators: readonly string[];
+  /** User types that may be named in a cast: enums and domains without user-defined casts. `schema.name`. */
+  readonly types: readonly string[];
+  /** Functions named by the task that exist and are unambiguous. */
+  readonly functions: readonly { readonly oid: number; readonly schema: string; readonly name: string }[];
+}
+
+export interface CatalogRelation {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  /** pg_class.relkind. */
+  readonly kind: "r" | "v" | "m" | "f" | "p";
+  /** Live columns by attnum. */
+  readonly columns: readonly CatalogColumn[];
+  /** Column names of the primary key; empty when there is none. */
+  readonly primaryKey: readonly string[];
+}
+
+export interface CatalogColumn {
+  readonly name: string;
+  /** pg_attribute.attnum. */
+  readonly number: number;
+  /** `format_type(atttypid, atttypmod)` under search_path = pg_catalog: fully qualified when not built in. */
+  readonly type: string;
+  readonly typeOid: number;
+  /** pg_type.typcategory of the base type. */
+  readonly category: string;
+  readonly notNull: boolean;
+  readonly generated: boolean;
+}

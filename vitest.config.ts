@@ -1,0 +1,60 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const pure = ["wire/**/*.test.ts", "policies/**/*.test.ts"];
+const nodeOnly = ["{wire,policies}/**/*.node.test.ts"];
+const workerd = { compatibilityDate: "2026-11-17", compatibilityFlags: ["nodejs_compat"] };
+
+/**
+ * Four groups:
+ * - node: the pure rooms and the shells' own parts, in Node;
+ * - workerd: the pure rooms again, in the edge's runtime;
+ * - worker: the edge shell, in workerd with its real bindings (wrangler.toml);
+ * - e2e: the whole system with real parts.
+ */
+export default defineConfig({
+  test: {
+    reporters: ["default"],
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: [
+            ...pure,
+            "{tunnel-connector,client,scripts,witness}/**/*.test.ts",
+          ],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        plugins: [cloudflareTest({ miniflare: workerd })],
+        test: {
+          name: "workerd",
+          include: pure,
+          exclude: [...nodeOnly, "node_modules/**"],
+          isolate: false,
+          testTimeout: 60_000,
+        },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        test: {
+          name: "worker",
+          include: ["worker/**/*.test.{ts,tsx}"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
