@@ -19,10 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "node",
-          include: [
-            ...pure,
-            "{tunnel-connector,client,scripts,witness}/**/*.test.ts",
-          ],
+          include: [...pure, "{tunnel-connector,client,scripts,witness}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -1,0 +1,35 @@
+/**
+ * The checks that are not tests: formatter and linter, types, and a dry run of the deployment.
+ * Prints one line a check; exit code 1 when any failed.
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+
+const checks: { name: string; script: string; args: string[] }[] = [
+  { name: "format and lint", script: "@biomejs/biome/bin/biome", args: ["ci", "."] },
+  { name: "types", script: "typescript/bin/tsc", args: ["-p", "."] },
+  {
+    name: "deployment dry run",
+    script: "wrangler/bin/wrangler.js",
+    args: ["deploy", "--dry-run", "--outdir", "dist/worker"],
+  },
+];
+
+let failed = 0;
+for (const check of checks) {
+  const run = spawnSync(process.execPath, [join(root, "node_modules", check.script), ...check.args], {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1" },
+  });
+  const ok = run.status === 0;
+  if (!ok) {
+    failed += 1;
+    process.stdout.write(run.stdout ?? "");
+    process.stderr.write(run.stderr ?? "");
+  }
+  console.log(`${ok ? "ok" : "FAILED"}: ${check.name}`);
+}
+process.exitCode = failed === 0 ? 0 : 1;
