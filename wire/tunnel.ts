@@ -3,16 +3,152 @@
  *
  * A binary message is data: bytes of the carried protocol, at most `MAX_DATA_FRAME` of them.
  * A text message is control: one JSON object with `t`. Data and control keep their order on a socket.
- * Every data byte is paid for with credit that its receiver granted (`Window`), because workerd has no
- * back-pressure of its own.
+ * Every data byte is paid for with credit that its receiver granted (window.ts), because workerd has no
+ * back-pressure of its own. Control messages cost no credit.
+ *
+ * A client that does not ask for `CLIENT_SUBPROTOCOL` is a plain bridge: binary messages only, either way.
  */
+import * as v from "valibot";
 
-/** Largest data frame, bytes. */
-export const MAX_DATA_FRAME = 64 * 1024;
-/** Credit that each receiver grants at the start of a session, bytes. */
-export const INITIAL_WINDOW = 1024 * 1024;
+export {
+  FramedSender,
+  INITIAL_WINDOW,
+  MAX_DATA_FRAME,
+  ReceiveWindow,
+  RelayWindow,
+  SendWindow,
+} from "./window.ts";
+
 /** Largest control message, bytes of UTF-8 (the connector's `opened` carries a catalog). */
 export const MAX_CONTROL_FRAME = 1024 * 1024;
 /** WebSocket subprotocols. */
 export const CLIENT_SUBPROTOCOL = "wicket.pg.v1";
 export const CONNECTOR_SUBPROTOCOL = "wicket.connector.v1";
+
+/** Why a control message was not understood. */
+export type ControlErrorCode =
+  | "CONTROL_TOO_LARGE"
+  | "CONTROL_MALFORMED"
+  | "CONTROL_UNKNOWN"
+  | "CONTROL_VERSION";
+
+/** What a parser of control messages returns; `code` is for the `reset` that follows a refusal. */
+export type ParsedControl<Message> =
+  | { readonly ok: true; readonly message: Message }
+  | { readonly ok: false; readonly code: ControlErrorCode; readonly message: string };
+
+const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const milliseconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const code = v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{0,63}$/, "not an UPPER_SNAKE code"));
+const sentence = v.pipe(v.string(), v.maxLength(4096));
+const id = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
+const json = v.record(v.string(), v.unknown());
+
+/** The receiver drained some data: the sender may send `bytes` more. */
+const credit = v.object({ t: v.literal("credit"), bytes: v.pipe(bytes, v.minValue(1)) });
+/** The sender has no more data. */
+const eof = v.object({ t: v.literal("eof") });
+/** The session is over, now, and why. */
+const reset = v.object({ t: v.literal("reset"), code, message: sentence });
+
+/** The first message of the edge to a client. */
+const session = v.object({
+  t: v.literal("session"),
+  id,
+  /** The key the gate gave in BackendKeyData; `secretKey` in hexadecimal, 4 to 32 bytes. */
+  cancel: v.object({
+    processId: v.pipe(v.number(), v.safeInteger()),
+    secretKey: v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{2}){4,32}$/)),
+  }),
+  /** End of the session at the latest, milliseconds since the epoch. */
+  expires: milliseconds,
+});
+/** A statement waits for approval. */
+const hold = v.object({ t: v.literal("hold"), url: sentence, request: id });
+/** The wait is over. */
+const held = v.object({
+  t: v.literal("held"),
+  request: v.optional(id),
+  verdict: v.picklist(["allow", "deny"]),
+});
+
+/** The first message of a connector: the target is open and authenticated. */
+const opened = v.object({
+  t: v.literal("opened"),
+  /** ParameterStatus of the target after its start-up. */
+  parameters: v.record(v.string(), v.string()),
+  /** `server_version_num`. */
+  serverVersion: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  /** A Catalog (policies/postgres/catalog-types.ts), checked by who uses it. */
+  catalog: json,
+});
+
+/** A GateEvent (policies/postgres/gate-events.ts), durable before any later data reaches the target. */
+const record = v.object({ t: v.literal("record"), event: json });
+/** Cancel what runs, with the target's own key. */
+const cancel = v.object({ t: v.literal("cancel") });
+
+const clientToEdge = v.variant("t", [credit, eof, reset]);
+const edgeToClient = v.variant("t", [credit, eof, reset, session, hold, held]);
+const connectorToEdge = v.variant("t", [credit, eof, reset, opened]);
+const edgeToConnector = v.variant("t", [credit, eof, reset, record, cancel]);
+
+export type ClientToEdge = v.InferOutput<typeof clientToEdge>;
+export type EdgeToClient = v.InferOutput<typeof edgeToClient>;
+export type ConnectorToEdge = v.InferOutput<typeof connectorToEdge>;
+export type EdgeToConnector = v.InferOutput<typeof edgeToConnector>;
+/** Any message of a session socket. */
+export type TunnelMessage = ClientToEdge | EdgeToClient | ConnectorToEdge | EdgeToConnector;
+
+/** Control messages that the edge takes from a client. */
+export function parseClientToEdge(text: string): ParsedControl<ClientToEdge> {
+  return parseControl(clientToEdge, text);
+}
+
+/** Control messages that a client takes from the edge. */
+export function parseEdgeToClient(text: string): ParsedControl<EdgeToClient> {
+  return parseControl(edgeToClient, text);
+}
+
+/** Control messages that the edge takes from a connector. */
+export function parseConnectorToEdge(text: string): ParsedControl<ConnectorToEdge> {
+  return parseControl(connectorToEdge, text);
+}
+
+/** Control messages that a connector takes from the edge. */
+export function parseEdgeToConnector(text: string): ParsedControl<EdgeToConnector> {
+  return parseControl(edgeToConnector, text);
+}
+
+/** One control message as the text of a WebSocket message. */
+export function encodeControl(message: TunnelMessage): string {
+  return JSON.stringify(message);
+}
+
+/**
+ * Parses and checks one control message against a variant of its `t`. Fields that the schema does not
+ * name are dropped, so that a later version may add some; an unknown `t` is an error of its own.
+ */
+export function parseControl<Schema extends v.GenericSchema>(
+  schema: Schema,
+  text: string,
+  limit: number = MAX_CONTROL_FRAME,
+): ParsedControl<v.InferOutput<Schema>> {
+  if (text.length > limit) {
+    return { ok: false, code: "CONTROL_TOO_LARGE", message: `control message of more than ${limit} bytes` };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, code: "CONTROL_MALFORMED", message: "control message is not JSON" };
+  }
+  const result = v.safeParse(schema, value);
+  if (result.success) return { ok: true, message: result.output };
+  const issue = result.issues[0];
+  const where = v.getDotPath(issue) ?? "";
+  if (where === "t" && typeof (value as { t?: unknown } | null)?.t === "string") {
+    return { ok: false, code: "CONTROL_UNKNOWN", message: "control message of an unknown kind" };
+  }
+  return { ok: false, code: "CONTROL_MALFORMED", message: `control message: ${where || "it"} is not valid` };
+}

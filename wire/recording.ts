@@ -1,0 +1,478 @@
+/**
+ * The format of a recording: what crossed the socket between connector and edge, in order per direction.
+ *
+ * An entry is one tunnel message: `event` (a `record` control message, its JSON text as sent), `frontend`
+ * (a data frame to the target), `backend` (a data frame from it), `elided` (a frame of which only hash and
+ * length are kept), or `note` (a fact of the connector's own, JSON; on no socket, so in no root).
+ *
+ * Both parties keep two running roots, one a direction, over the same messages:
+ * root₀ = SHA-256("wicket.recording.v1" ‖ session id ‖ direction),
+ * rootₙ = SHA-256(rootₙ₋₁ ‖ kind byte ‖ SHA-256(bytes)). An elided entry counts as the frame it stands for.
+ *
+ * A segment is "WGR1", the header's length (uint32), the header (JSON), then entries: kind (uint8),
+ * milliseconds since the header's `from` (uint32), length (uint32), bytes. Integers are big-endian.
+ * Segments are chained by `prev`, the SHA-256 of the previous segment's bytes.
+ */
+import { createHash } from "node:crypto";
+
+/** Kinds of entries by their byte. */
+export const ENTRY_KINDS = { event: 1, frontend: 2, backend: 3, elided: 4, note: 5 } as const;
+export type EntryKind = keyof typeof ENTRY_KINDS;
+export type Direction = "frontend" | "backend";
+
+/** Bytes of entries after which a segment is closed. A segment holds at least one entry, whatever its size. */
+export const SEGMENT_TARGET = 256 * 1024;
+/** Largest entry, bytes: the largest control message. */
+export const MAX_ENTRY = 1024 * 1024;
+/** Largest header, bytes of JSON. */
+export const MAX_HEADER = 16 * 1024;
+/** Largest segment, bytes. */
+export const MAX_SEGMENT = SEGMENT_TARGET + MAX_ENTRY + MAX_HEADER + 64;
+/** Bytes before an entry's own. */
+export const ENTRY_OVERHEAD = 9;
+
+const magic = 0x57475231; // "WGR1"
+const kindNames: readonly (EntryKind | undefined)[] = [
+  undefined,
+  "event",
+  "frontend",
+  "backend",
+  "elided",
+  "note",
+];
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export interface RecordingEntry {
+  readonly kind: EntryKind;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** One direction up to the end of a segment. Entries are numbered from 0. */
+export interface DirectionState {
+  /** Number of this segment's first entry of the direction. */
+  readonly first: number;
+  /** Number of the next one after this segment: `next - first` entries are here. */
+  readonly next: number;
+  /** Running root after the segment, SHA-256 in hexadecimal. */
+  readonly root: string;
+}
+
+export interface SegmentHeader {
+  readonly v: 1;
+  readonly session: string;
+  /** From 0. */
+  readonly sequence: number;
+  /** SHA-256 of the previous segment's bytes in hexadecimal; null for the first. */
+  readonly prev: string | null;
+  readonly frontend: DirectionState;
+  readonly backend: DirectionState;
+  /** Entries of all kinds in this segment. */
+  readonly count: number;
+  /** Times of the first and last entry (or of closing, when there is none), milliseconds since the epoch. */
+  readonly from: number;
+  readonly to: number;
+  /** On the last segment of a session: why it ended. */
+  readonly final?: { readonly reason: string };
+}
+
+/** A closed segment, ready to be stored under `recordings/<session>/<sequence, 8 digits>`. */
+export interface SealedSegment {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+  /** SHA-256 of `bytes` in hexadecimal. */
+  readonly digest: string;
+  readonly header: SegmentHeader;
+}
+
+/** The key of a segment in the object store. */
+export function segmentKey(session: string, sequence: number): string {
+  return `recordings/${session}/${String(sequence).padStart(8, "0")}`;
+}
+
+/** SHA-256 in lower-case hexadecimal. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The payload of an `elided` entry: the kind byte of what it stands for, its SHA-256, its length (uint32). */
+export function elide(kind: "frontend" | "backend", bytes: Uint8Array): Uint8Array {
+  const payload = new Uint8Array(37);
+  payload[0] = ENTRY_KINDS[kind];
+  payload.set(createHash("sha256").update(bytes).digest(), 1);
+  new DataView(payload.buffer).setUint32(33, bytes.length);
+  return payload;
+}
+
+/** What an `elided` entry stands for, or null when the payload is none. */
+export function readElided(
+  payload: Uint8Array,
+): { kind: "frontend" | "backend"; sha256: Uint8Array; length: number } | null {
+  if (payload.length !== 37) return null;
+  const kind = kindNames[payload[0]!];
+  if (kind !== "frontend" && kind !== "backend") return null;
+  const view = new DataView(payload.buffer, payload.byteOffset, 37);
+  return { kind, sha256: payload.subarray(1, 33), length: view.getUint32(33) };
+}
+
+/** The running root and the count of one direction, as either party keeps them. */
+export class RunningRoot {
+  #root: Uint8Array;
+  #count = 0;
+
+  constructor(session: string, direction: Direction) {
+    this.#root = createHash("sha256").update(`wicket.recording.v1${session}${direction}`).digest();
+  }
+
+  /** Entries so far; the number of the next one. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** SHA-256 in hexadecimal. */
+  get root(): string {
+    let hex = "";
+    for (const byte of this.#root) hex += byte.toString(16).padStart(2, "0");
+    return hex;
+  }
+
+  /** Adds one message of the socket. */
+  add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
+    this.#step(ENTRY_KINDS[kind], createHash("sha256").update(bytes).digest());
+  }
+
+  /** Adds one message of which only the hash is known. */
+  addHashed(kind: "frontend" | "backend", sha256: Uint8Array): void {
+    this.#step(ENTRY_KINDS[kind], sha256);
+  }
+
+  #step(kind: number, sha256: Uint8Array): void {
+    const hash = createHash("sha256").update(this.#root);
+    this.#root = hash.update(Uint8Array.of(kind)).update(sha256).digest();
+    this.#count += 1;
+  }
+}
+
+/** Both roots of a session: what the edge keeps beside the relay. */
+export class RecordingRoots {
+  readonly frontend: RunningRoot;
+  readonly backend: RunningRoot;
+
+  constructor(session: string) {
+    this.frontend = new RunningRoot(session, "frontend");
+    this.backend = new RunningRoot(session, "backend");
+  }
+
+  /** Adds an entry to the direction that it belongs to. False when an elided payload is malformed. */
+  add(kind: EntryKind, bytes: Uint8Array): boolean {
+    if (kind === "event" || kind === "frontend") this.frontend.add(kind, bytes);
+    else if (kind === "backend") this.backend.add(kind, bytes);
+    else if (kind === "elided") {
+      const elided = readElided(bytes);
+      if (!elided) return false;
+      this[elided.kind].addHashed(elided.kind, elided.sha256);
+    }
+    return true;
+  }
+}
+
+/**
+ * Gathers entries into segments. The caller decides about time: it calls `seal` when `size` is not 0 and
+ * a second has passed since `since`, and at the end.
+ */
+export class SegmentWriter {
+  readonly session: string;
+  readonly #roots: RecordingRoots;
+  #sequence = 0;
+  #prev: string | null = null;
+  #entries: RecordingEntry[] = [];
+  #size = 0;
+  #first = { frontend: 0, backend: 0 };
+  #final = false;
+
+  constructor(session: string) {
+    this.session = session;
+    this.#roots = new RecordingRoots(session);
+  }
+
+  /** Bytes of entries that are not in a sealed segment yet. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Time of the first of them; null when there is none. */
+  get since(): number | null {
+    return this.#entries[0]?.at ?? null;
+  }
+
+  /** The running roots after everything added. */
+  get roots(): RecordingRoots {
+    return this.#roots;
+  }
+
+  /**
+   * Adds an entry and returns the segment that it did not fit into, sealed, or null. The bytes are not
+   * copied before sealing: the caller does not change them. Throws RangeError for an entry over `MAX_ENTRY`
+   * or after the final segment: both are faults of the caller.
+   */
+  add(entry: RecordingEntry): SealedSegment | null {
+    if (this.#final) throw new RangeError("the recording is closed");
+    if (entry.bytes.length > MAX_ENTRY) throw new RangeError("entry is too large");
+    const size = ENTRY_OVERHEAD + entry.bytes.length;
+    const full = this.#size > 0 && this.#size + size > SEGMENT_TARGET ? this.seal(entry.at) : null;
+    if (!this.#roots.add(entry.kind, entry.bytes)) throw new RangeError("malformed elided entry");
+    this.#entries.push(entry);
+    this.#size += size;
+    return full;
+  }
+
+  /** Closes the segment, at the given time if it is empty, and starts the next. */
+  seal(at: number, final?: { readonly reason: string }): SealedSegment {
+    if (this.#final) throw new RangeError("the recording is closed");
+    const { frontend, backend } = this.#roots;
+    const from = this.#entries[0]?.at ?? at;
+    const header: SegmentHeader = {
+      v: 1,
+      session: this.session,
+      sequence: this.#sequence,
+      prev: this.#prev,
+      frontend: { first: this.#first.frontend, next: frontend.count, root: frontend.root },
+      backend: { first: this.#first.backend, next: backend.count, root: backend.root },
+      count: this.#entries.length,
+      from,
+      to: this.#entries.at(-1)?.at ?? from,
+      ...(final ? { final: { reason: final.reason } } : {}),
+    };
+    const head = encoder.encode(JSON.stringify(header));
+    const bytes = new Uint8Array(8 + head.length + this.#size);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, magic);
+    view.setUint32(4, head.length);
+    bytes.set(head, 8);
+    let offset = 8 + head.length;
+    for (const entry of this.#entries) offset = writeEntry(bytes, view, offset, entry, from);
+    const sealed = { sequence: this.#sequence, bytes, digest: digestOf(bytes), header };
+    this.#sequence += 1;
+    this.#prev = sealed.digest;
+    this.#entries = [];
+    this.#size = 0;
+    this.#first = { frontend: frontend.count, backend: backend.count };
+    this.#final = final !== undefined;
+    return sealed;
+  }
+}
+
+function writeEntry(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  entry: RecordingEntry,
+  from: number,
+): number {
+  bytes[at] = ENTRY_KINDS[entry.kind];
+  // A clock that went back counts as no time; one that jumped far forward is held at the field's limit.
+  view.setUint32(at + 1, Math.min(Math.max(0, Math.round(entry.at - from)), 0xffffffff));
+  view.setUint32(at + 5, entry.bytes.length);
+  bytes.set(entry.bytes, at + ENTRY_OVERHEAD);
+  return at + ENTRY_OVERHEAD + entry.bytes.length;
+}
+
+/** One entry as it stands in a segment whose `from` is given: for a journal written before sealing. */
+export function encodeEntry(entry: RecordingEntry, from: number): Uint8Array {
+  const bytes = new Uint8Array(ENTRY_OVERHEAD + entry.bytes.length);
+  writeEntry(bytes, new DataView(bytes.buffer), 0, entry, from);
+  return bytes;
+}
+
+/**
+ * Reads whole entries from the start of `bytes`. `used` is where the first incomplete one begins (a journal
+ * may be torn there). Null when something is no entry at all. The entries' bytes are views, not copies.
+ */
+export function readEntries(
+  bytes: Uint8Array,
+  from: number,
+): { entries: RecordingEntry[]; used: number } | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const entries: RecordingEntry[] = [];
+  let at = 0;
+  while (at + ENTRY_OVERHEAD <= bytes.length) {
+    const kind = kindNames[bytes[at]!];
+    const length = view.getUint32(at + 5);
+    if (!kind || length > MAX_ENTRY) return null;
+    const end = at + ENTRY_OVERHEAD + length;
+    if (end > bytes.length) break;
+    entries.push({
+      kind,
+      at: from + view.getUint32(at + 1),
+      bytes: bytes.subarray(at + ENTRY_OVERHEAD, end),
+    });
+    at = end;
+  }
+  return { entries, used: at };
+}
+
+export type SegmentErrorCode =
+  | "SEGMENT_TOO_LARGE"
+  | "SEGMENT_MALFORMED"
+  | "COUNT_MISMATCH"
+  | "SESSION_MISMATCH"
+  | "SEQUENCE_GAP"
+  | "PREV_MISMATCH"
+  | "NUMBER_GAP"
+  | "ROOT_MISMATCH"
+  | "AFTER_FINAL"
+  | "NOT_FINAL";
+
+export interface SegmentError {
+  readonly ok: false;
+  readonly code: SegmentErrorCode;
+  readonly message: string;
+}
+
+export interface Segment {
+  readonly ok: true;
+  readonly header: SegmentHeader;
+  readonly entries: readonly RecordingEntry[];
+}
+
+/** Reads one segment and checks its form and its counts, not its chain. Bounded by `MAX_SEGMENT`. */
+export function readSegment(bytes: Uint8Array): Segment | SegmentError {
+  if (bytes.length > MAX_SEGMENT) return fail("SEGMENT_TOO_LARGE", `more than ${MAX_SEGMENT} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < 8 || view.getUint32(0) !== magic) return fail("SEGMENT_MALFORMED", "not a segment");
+  const length = view.getUint32(4);
+  if (length > MAX_HEADER || 8 + length > bytes.length) return fail("SEGMENT_MALFORMED", "header is cut off");
+  const header = parseHeader(bytes.subarray(8, 8 + length));
+  if (!header) return fail("SEGMENT_MALFORMED", "header is not valid");
+  const read = readEntries(bytes.subarray(8 + length), header.from);
+  if (!read || 8 + length + read.used !== bytes.length)
+    return fail("SEGMENT_MALFORMED", "an entry is cut off");
+  if (read.entries.length !== header.count) return fail("COUNT_MISMATCH", "entries and header disagree");
+  return { ok: true, header, entries: read.entries };
+}
+
+function parseHeader(bytes: Uint8Array): SegmentHeader | null {
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(decoder.decode(bytes)) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+  if (value === null || typeof value !== "object") return null;
+  const { v, session, sequence, prev, frontend, backend, count, from, to, final } = value;
+  const ok =
+    v === 1 &&
+    typeof session === "string" &&
+    isCount(sequence) &&
+    (prev === null ? sequence === 0 : isDigest(prev) && sequence > 0) &&
+    isDirection(frontend) &&
+    isDirection(backend) &&
+    isCount(count) &&
+    isCount(from) &&
+    isCount(to) &&
+    (final === undefined || typeof (final as { reason?: unknown } | null)?.reason === "string");
+  return ok ? (value as unknown as SegmentHeader) : null;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isDigest(value: unknown): value is string {
+  return typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+}
+
+function isDirection(value: unknown): value is DirectionState {
+  const state = value as DirectionState | null;
+  return (
+    typeof state === "object" &&
+    state !== null &&
+    isCount(state.first) &&
+    isCount(state.next) &&
+    state.next >= state.first &&
+    isDigest(state.root)
+  );
+}
+
+/** Checks segments one after the other, in order of `sequence`: chain, numbers and roots. */
+export class ChainVerifier {
+  readonly session: string;
+  readonly #roots: RecordingRoots;
+  #sequence = 0;
+  #prev: string | null = null;
+  #final: { readonly reason: string } | null = null;
+
+  constructor(session: string) {
+    this.session = session;
+    this.#roots = new RecordingRoots(session);
+  }
+
+  get roots(): RecordingRoots {
+    return this.#roots;
+  }
+
+  /** Segments accepted so far. */
+  get segments(): number {
+    return this.#sequence;
+  }
+
+  /** Why the session ended; null until its final segment was accepted. */
+  get final(): { readonly reason: string } | null {
+    return this.#final;
+  }
+
+  /** Takes the next segment. After an error the verifier is of no more use. */
+  next(bytes: Uint8Array): Segment | SegmentError {
+    const segment = readSegment(bytes);
+    if (!segment.ok) return { ...segment, message: `segment ${this.#sequence}: ${segment.message}` };
+    const { header } = segment;
+    const bad = (code: SegmentErrorCode, message: string) =>
+      fail(code, `segment ${this.#sequence}: ${message}`);
+    if (this.#final) return bad("AFTER_FINAL", "comes after the final one");
+    if (header.session !== this.session) return bad("SESSION_MISMATCH", "is of another session");
+    if (header.sequence !== this.#sequence) return bad("SEQUENCE_GAP", `found ${header.sequence} instead`);
+    if (header.prev !== this.#prev) return bad("PREV_MISMATCH", "does not follow the one before it");
+    for (const direction of ["frontend", "backend"] as const) {
+      if (header[direction].first !== this.#roots[direction].count)
+        return bad("NUMBER_GAP", `${direction} entries are missing before it`);
+    }
+    for (const entry of segment.entries) {
+      if (!this.#roots.add(entry.kind, entry.bytes))
+        return bad("SEGMENT_MALFORMED", "an elided entry is not valid");
+    }
+    for (const direction of ["frontend", "backend"] as const) {
+      if (header[direction].next !== this.#roots[direction].count)
+        return bad("COUNT_MISMATCH", `${direction} entries do not match the header`);
+      if (header[direction].root !== this.#roots[direction].root)
+        return bad("ROOT_MISMATCH", `${direction} entries were changed`);
+    }
+    this.#sequence += 1;
+    this.#prev = digestOf(bytes);
+    this.#final = header.final ?? null;
+    return segment;
+  }
+}
+
+/** Verifies a whole recording. `NOT_FINAL` when everything is right but the end is missing. */
+export function verifyChain(
+  session: string,
+  segments: Iterable<Uint8Array>,
+):
+  | { readonly ok: true; readonly roots: RecordingRoots; readonly segments: number; readonly reason: string }
+  | SegmentError {
+  const verifier = new ChainVerifier(session);
+  for (const bytes of segments) {
+    const result = verifier.next(bytes);
+    if (!result.ok) return result;
+  }
+  const { final, roots } = verifier;
+  if (!final)
+    return fail("NOT_FINAL", `the recording ends after segment ${verifier.segments - 1} without an end`);
+  return { ok: true, roots, segments: verifier.segments, reason: final.reason };
+}
+
+function fail(code: SegmentErrorCode, message: string): SegmentError {
+  return { ok: false, code, message };
+}
