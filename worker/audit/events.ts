@@ -1,0 +1,148 @@
+/**
+ * The audit events: one flat shape for every event, one union of what each type says besides. The JSON
+ * Schema, the reference page and the exporters are made from this file. No event holds a row value, a token
+ * or a key.
+ */
+import type { Identity, Json } from "../../policies/task.ts";
+
+/** `info`: it went as asked; `warn`: refused or ended early; `alarm`: look at it now. */
+export type Severity = "info" | "warn" | "alarm";
+
+/** Who did it. */
+export interface Actor {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly name: string | null;
+  readonly groups: readonly string[];
+  /** Who acted for this person, when it was not the person. */
+  readonly via?: { readonly issuer: string; readonly subject: string };
+}
+
+/** Fields that every event may carry. `id` and `time` are given by the outbox. */
+export interface EventFacts {
+  readonly actor?: Actor;
+  readonly session?: string;
+  readonly grant?: string;
+  readonly task?: string;
+  /** Digest of the task the decision was made under. */
+  readonly taskDigest?: string;
+  readonly resource?: string;
+  /** Reason code of the decision, refusal or ending. */
+  readonly reason?: string;
+  /** `tasks/x.yaml:12`. */
+  readonly rule?: string;
+  readonly connector?: string;
+  readonly client?: { readonly ip?: string; readonly userAgent?: string };
+}
+
+/** What each type says besides the facts. */
+export interface EventData {
+  /** A credential was not accepted. */
+  "auth.refused": { message: string };
+  /** Someone signed in through the edge. */
+  "auth.login": { method: "browser" | "device" | "exchange"; client: string };
+  "auth.logout": { client: string };
+  /** A token of the edge was issued. */
+  "token.issued": { jti: string; audience: string; expires: number };
+  "token.revoked": { jti: string };
+  /** A session was refused before it began. */
+  "session.refused": { message: string };
+  /** Recorded before the first byte is forwarded. */
+  "session.start": { params: Record<string, string>; statedReason: string | null };
+  "session.end": {
+    message: string;
+    statements: number;
+    denied: number;
+    rows: number;
+    bytes: number;
+    roots: Json;
+    durationMs: number;
+  };
+  "session.killed": { message: string };
+  /** One decision on one statement. */
+  "statement.decided": {
+    n: number;
+    effect: "allow" | "deny" | "hold";
+    fingerprint: string | null;
+    relations: readonly string[];
+    masked: readonly string[];
+    /** The text as sent, where the task records statements in full; null otherwise. */
+    text: string | null;
+  };
+  /** A second wall was touched: something passed the first. */
+  "session.alarm": { message: string; detail: Json };
+  "grant.requested": {
+    kind: GrantKind;
+    params: Record<string, string>;
+    statedReason: string | null;
+    durationMs: number;
+    needed: number;
+  };
+  "grant.approved": { approvals: number; needed: number; comment: string | null };
+  "grant.denied": { comment: string | null };
+  "grant.active": { expires: number };
+  "grant.used": { message: string };
+  "grant.expired": { message: string };
+  "grant.revoked": { message: string; sessions: number };
+  /** An approval was not counted, or something was asked that nobody may ask. */
+  "grant.refused": { message: string };
+  /** How long the sessions of a revoked grant took to end. */
+  "grant.sessions_ended": { sessions: number; failed: number; ms: number };
+  "identity.disabled": { issuer: string; subject: string; why: string };
+  "identity.enabled": { issuer: string; subject: string };
+  "connector.enrolment": { expires: number };
+  "connector.enrolled": { thumbprint: string };
+  "connector.online": { version: string; resources: readonly string[] };
+  "connector.offline": { message: string };
+  "connector.refused": { message: string };
+  "recording.read": { sequence: number | null };
+  "recording.gap": { message: string };
+  "policy.changed": { from: string | null; to: string };
+  "notification.failed": { endpoint: string; message: string };
+}
+
+export type GrantKind = "implicit" | "request" | "statement";
+export type EventType = keyof EventData;
+
+/** An event as it is given to the outbox. */
+export type NewEvent = {
+  [Type in EventType]: EventFacts & {
+    readonly type: Type;
+    readonly severity: Severity;
+    readonly data: EventData[Type];
+  };
+}[EventType];
+
+/** An event as it is kept. */
+export type AuditEvent = NewEvent & {
+  /** ULID; the same event delivered twice has the same id. */
+  readonly id: string;
+  /** Milliseconds since the epoch, at the edge. */
+  readonly time: number;
+};
+
+/** The actor of an event from an identity; claims stay out of the log. */
+export function actorFrom(identity: Identity, via?: { issuer: string; subject: string }): Actor {
+  const { issuer, subject, name, groups } = identity;
+  return {
+    issuer,
+    subject,
+    name,
+    groups,
+    ...(via ? { via: { issuer: via.issuer, subject: via.subject } } : {}),
+  };
+}
+
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** A ULID (github.com/ulid/spec): 48 bits of time in ms, 80 random bits, 26 characters. */
+export function ulid(time: number, random: Uint8Array = crypto.getRandomValues(new Uint8Array(10))): string {
+  let value = BigInt(Math.max(0, Math.floor(time)));
+  for (const byte of random) value = (value << 8n) | BigInt(byte);
+  let text = "";
+  for (let i = 0; i < 26; i++) {
+    text = CROCKFORD[Number(value & 31n)] + text;
+    value >>= 5n;
+  }
+  return text;
+}

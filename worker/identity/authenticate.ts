@@ -1,0 +1,224 @@
+/**
+ * Who is asking: the bearer token of a request to an identity. Everything about the token is decided from
+ * the configuration and the token itself; no other header has a say, and nothing is fetched for an issuer
+ * that is not configured.
+ */
+import { waitUntil } from "cloudflare:workers";
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
+import type { Identity } from "../../policies/task.ts";
+import { identityFrom } from "./claims.ts";
+import { verifyEdgeToken } from "./edge-token.ts";
+import { findIssuer, type Issuer, issuersFrom } from "./issuers.ts";
+import { KeyStore } from "./keys.ts";
+
+/** Tolerated difference between the clocks of provider and edge. */
+export const CLOCK_SKEW_SECONDS = 5;
+/** Longest token that is looked at. */
+export const MAX_TOKEN_CHARACTERS = 16 * 1024;
+/** Name of the console's session cookie; a request may carry it or a bearer token, not both. */
+export const CONSOLE_COOKIE = "__Host-wicket";
+
+/** What `authenticate` needs of the Worker's environment. */
+export interface IdentityEnv {
+  readonly ISSUERS: unknown;
+  readonly EDGE_ORIGIN: string;
+  readonly SIGNING_KEY: unknown;
+}
+
+export type TokenRefusal =
+  | "TOKEN_MISSING"
+  | "TOKEN_AMBIGUOUS"
+  | "TOKEN_MALFORMED"
+  | "TOKEN_TYPE"
+  | "TOKEN_ISSUER_UNKNOWN"
+  | "TOKEN_ALGORITHM"
+  | "TOKEN_AUDIENCE"
+  | "TOKEN_SUBJECT"
+  | "TOKEN_EXPIRED"
+  | "TOKEN_NOT_YET_VALID"
+  | "TOKEN_KEYS_UNAVAILABLE"
+  | "TOKEN_SIGNATURE";
+
+export interface Credential {
+  readonly kind: "id_token" | "edge_token";
+  /** Grant that the token carries: the session runs under it and no other. */
+  readonly grant?: string;
+  /** Who acts for the identity; both are named in the audit log. */
+  readonly actor?: { readonly issuer: string; readonly subject: string };
+}
+
+export interface Refused {
+  readonly ok: false;
+  readonly status: 401;
+  readonly code: TokenRefusal;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export type Authenticated =
+  | { readonly ok: true; readonly identity: Identity; readonly credential: Credential }
+  | Refused;
+
+const LOGIN = "Run `wicket login`, or pass --token FILE with a current token.";
+
+const SENTENCES: Record<TokenRefusal, { message: string; hint: string }> = {
+  TOKEN_MISSING: { message: "no bearer token was sent", hint: LOGIN },
+  TOKEN_AMBIGUOUS: {
+    message: "more than one credential was sent",
+    hint: "Send one Authorization header and no console cookie.",
+  },
+  TOKEN_MALFORMED: { message: "the bearer token is not a well-formed JWT", hint: LOGIN },
+  TOKEN_TYPE: {
+    message: "the token is of a kind that is not accepted here",
+    hint: "Send an ID token of a configured issuer, or a token that this edge issued.",
+  },
+  TOKEN_ISSUER_UNKNOWN: {
+    message: "the token's issuer is not one of this edge's issuers",
+    hint: "GET /.well-known/wicketgate lists them.",
+  },
+  TOKEN_ALGORITHM: {
+    message: "the token's signature algorithm is not accepted from its issuer",
+    hint: "The deployment lists algorithms per issuer in ISSUERS.",
+  },
+  TOKEN_AUDIENCE: {
+    message: "the token was issued for another application",
+    hint: "Ask the issuer for a token whose audience is this edge.",
+  },
+  TOKEN_SUBJECT: { message: "the token names no subject", hint: LOGIN },
+  TOKEN_EXPIRED: { message: "the token has expired", hint: LOGIN },
+  TOKEN_NOT_YET_VALID: {
+    message: "the token is not valid yet",
+    hint: "Check the clocks: more than 5 seconds of difference are not tolerated.",
+  },
+  TOKEN_KEYS_UNAVAILABLE: {
+    message: "the issuer's keys could not be fetched",
+    hint: "Try again in some seconds; if it stays so, check that the edge can reach the issuer.",
+  },
+  TOKEN_SIGNATURE: { message: "the token's signature is not valid", hint: LOGIN },
+};
+
+/** The refusal for `code`, as answered to the client. */
+export function refuseToken(code: TokenRefusal): Refused {
+  return { ok: false, status: 401, code, ...SENTENCES[code] };
+}
+
+const store = new KeyStore(
+  () => caches.open("wicketgate-keys"),
+  (work) => waitUntil(work),
+);
+
+/** Authenticates `request` at `now` (ms since the epoch). Never throws for anything the client sent. */
+export async function authenticate(request: Request, env: IdentityEnv, now: number): Promise<Authenticated> {
+  const authorization = request.headers.get("authorization");
+  if (authorization === null || authorization === "") return refuseToken("TOKEN_MISSING");
+  if (hasConsoleCookie(request)) return refuseToken("TOKEN_AMBIGUOUS");
+  const match = /^bearer +([^\s,]+)$/i.exec(authorization);
+  if (!match) return refuseToken(/^bearer *$/i.test(authorization) ? "TOKEN_MISSING" : "TOKEN_MALFORMED");
+  const path = new URL(request.url).pathname;
+  return authenticateToken(match[1]!, env, now, [env.EDGE_ORIGIN, `${env.EDGE_ORIGIN}${path}`]);
+}
+
+/**
+ * Authenticates a token by itself (a subject token of RFC 8693, a bearer token). `audiences` are what a token
+ * of this edge must be for; tokens of other issuers must be for their issuer's configured audiences.
+ */
+export async function authenticateToken(
+  token: string,
+  env: IdentityEnv,
+  now: number,
+  audiences: readonly string[],
+  keys: KeyStore = store,
+): Promise<Authenticated> {
+  if (token.length > MAX_TOKEN_CHARACTERS) return refuseToken("TOKEN_MALFORMED");
+  let header: ReturnType<typeof decodeProtectedHeader>;
+  let claims: JWTPayload;
+  try {
+    header = decodeProtectedHeader(token);
+    claims = decodeJwt(token);
+  } catch {
+    return refuseToken("TOKEN_MALFORMED");
+  }
+  if (header.crit !== undefined) return refuseToken("TOKEN_MALFORMED");
+  if (claims.iss === env.EDGE_ORIGIN) {
+    const own = await verifyEdgeToken(env, token, audiences, now);
+    if (!own.ok) return refuseToken(own.code);
+    const { identity, grant, actor } = own.token;
+    // An issuer that was taken out of the configuration takes its people with it.
+    if (!findIssuer(issuersFrom(env.ISSUERS), identity.issuer)) return refuseToken("TOKEN_ISSUER_UNKNOWN");
+    const credential = {
+      kind: "edge_token" as const,
+      ...(grant ? { grant } : {}),
+      ...(actor ? { actor } : {}),
+    };
+    return { ok: true, identity, credential };
+  }
+  const issuer = findIssuer(issuersFrom(env.ISSUERS), claims.iss);
+  if (!issuer) return refuseToken("TOKEN_ISSUER_UNKNOWN");
+  const early = refusalBeforeKeys(issuer, header, claims, now);
+  if (early) return refuseToken(early);
+
+  let found = await keys.keysOf(issuer, now);
+  if (!found.ok) return refuseToken("TOKEN_KEYS_UNAVAILABLE");
+  let verified = await verify(token, found.find, issuer, now);
+  if (verified === "no key") {
+    // The provider may have rotated its keys since: look once more, if the cool-down allows it.
+    found = await keys.keysOf(issuer, now, found.fetched);
+    if (found.ok) verified = await verify(token, found.find, issuer, now);
+  }
+  if (verified !== "ok") return refuseToken("TOKEN_SIGNATURE");
+  return { ok: true, identity: identityFrom(issuer, claims), credential: { kind: "id_token" } };
+}
+
+/** Everything that can be refused without a key, so that a bad token costs no fetch. */
+function refusalBeforeKeys(
+  issuer: Issuer,
+  header: { alg?: unknown; typ?: unknown },
+  claims: JWTPayload,
+  now: number,
+): TokenRefusal | null {
+  if (!(issuer.algorithms as readonly unknown[]).includes(header.alg)) return "TOKEN_ALGORITHM";
+  // An access token of the same issuer (at+jwt, RFC 9068) or a logout token is no proof of who is asking.
+  if (header.typ !== undefined && String(header.typ).toLowerCase() !== "jwt") return "TOKEN_TYPE";
+  const audience = typeof claims.aud === "string" ? [claims.aud] : claims.aud;
+  if (!Array.isArray(audience) || audience.length === 0) return "TOKEN_AUDIENCE";
+  // Every member: a token that is also for another application can be replayed by that application.
+  if (!audience.every((one) => issuer.audiences.includes(one))) return "TOKEN_AUDIENCE";
+  const azp = claims["azp"];
+  if (azp !== undefined && !(issuer.authorizedParties ?? issuer.audiences).includes(azp as string)) {
+    return "TOKEN_AUDIENCE";
+  }
+  if (typeof claims.sub !== "string" || claims.sub === "" || claims.sub.length > 255) return "TOKEN_SUBJECT";
+  const seconds = now / 1000;
+  if (typeof claims.exp !== "number") return "TOKEN_MALFORMED";
+  if (claims.exp + CLOCK_SKEW_SECONDS <= seconds) return "TOKEN_EXPIRED";
+  for (const start of [claims.nbf, claims.iat]) {
+    if (start === undefined) continue;
+    if (typeof start !== "number") return "TOKEN_MALFORMED";
+    if (start - CLOCK_SKEW_SECONDS > seconds) return "TOKEN_NOT_YET_VALID";
+  }
+  return null;
+}
+
+async function verify(
+  token: string,
+  find: Parameters<typeof jwtVerify>[1],
+  issuer: Issuer,
+  now: number,
+): Promise<"ok" | "no key" | "bad"> {
+  try {
+    await jwtVerify(token, find as never, {
+      issuer: issuer.issuer,
+      algorithms: [...issuer.algorithms],
+      clockTolerance: CLOCK_SKEW_SECONDS,
+      currentDate: new Date(now),
+    });
+    return "ok";
+  } catch (cause) {
+    return cause instanceof errors.JWKSNoMatchingKey ? "no key" : "bad";
+  }
+}
+
+function hasConsoleCookie(request: Request): boolean {
+  const cookie = request.headers.get("cookie");
+  return cookie?.split(";").some((part) => part.trim().startsWith(`${CONSOLE_COOKIE}=`)) ?? false;
+}
