@@ -47,7 +47,10 @@ export interface Task {
   readonly digest: Digest;
   readonly description: string;
   readonly owner: string;
+  /** Line of the `task:` key. */
   readonly at: SourceRef;
+  /** Lines of the file's parts, for the `rule` of a refusal; a part that is not written points to `task:`. */
+  readonly refs: Readonly<Record<TaskPart, SourceRef>>;
   readonly who: { readonly groups: readonly string[]; readonly workloads: readonly WorkloadRule[] };
   readonly require: TaskRequirements;
   readonly params: Readonly<Record<string, ParamType>>;
@@ -55,8 +58,8 @@ export interface Task {
   readonly resourceType: ResourceType;
   /** For `resourceType: "postgres"`; empty otherwise. */
   readonly rules: readonly SqlRule[];
-  /** For `resourceType: "kubernetes" | "http"`: rules in that room's own model. Empty otherwise. */
-  readonly requestRules: readonly Json[];
+  /** For `resourceType: "kubernetes" | "http"`, all of that kind. Empty otherwise. */
+  readonly requestRules: readonly RequestRule[];
   /** Functions of the database that the task may call besides the general allow-list: `schema.name`. */
   readonly functions: readonly string[];
   readonly limits: TaskLimits;
@@ -65,12 +68,34 @@ export interface Task {
   readonly recording: TaskRecording;
 }
 
+/** The parts of a task file that a refusal can point to. */
+export type TaskPart =
+  | "who"
+  | "require"
+  | "params"
+  | "allow"
+  | "limits"
+  | "session"
+  | "approval"
+  | "recording";
+
 export interface TaskRequirements {
   /** Glob that the whole reason must match (`*` any run, `?` one character); null = no reason needed. */
   readonly reason: string | null;
   readonly mfa: boolean;
-  /** When the task may start, in the given IANA time zone; null = always. */
-  readonly hours: { readonly days: readonly number[]; readonly from: string; readonly to: string; readonly zone: string } | null;
+  /** When the task may start; null = always. */
+  readonly hours: TaskHours | null;
+}
+
+/** A span of the clock on some days, in an IANA time zone. */
+export interface TaskHours {
+  /** ISO 8601: Monday is 1, Sunday is 7; ascending. */
+  readonly days: readonly number[];
+  /** `HH:MM`, included. */
+  readonly from: string;
+  /** `HH:MM` up to `24:00`, not included; before `from` means on the next day. */
+  readonly to: string;
+  readonly zone: string;
 }
 
 /** Null = not limited by the task (the deployment's own caps still hold). */
@@ -109,7 +134,10 @@ export interface SqlRule {
   readonly verb: SqlVerb;
   readonly schema: string;
   readonly relation: string;
-  /** Granted columns in file order; `"*"` = all columns that the relation has when the session starts. */
+  /**
+   * Granted columns in file order; `"*"` = all columns that the relation has when the session starts. Of an
+   * insert, update or merge: the columns that may be written. Empty for delete and truncate.
+   */
   readonly columns: readonly string[] | "*";
   /** SQL boolean expression over the relation's columns with `:param` placeholders; null = all rows. */
   readonly rows: string | null;
@@ -120,6 +148,63 @@ export interface SqlRule {
   readonly detect: Readonly<Record<string, readonly string[]>>;
   /** `statement`: each statement that uses the rule is held for approval. */
   readonly approval: "statement" | null;
+  readonly at: SourceRef;
+}
+
+export type RequestRule = KubernetesRule | HttpRule;
+
+/** One `allow` item of a Kubernetes task: requests that match all of it are allowed. */
+export interface KubernetesRule {
+  readonly kind: "kubernetes";
+  /** `""` is the core group. */
+  readonly apiGroups: readonly string[];
+  /** `pods`, `pods/log`, … exact, with the subresource. */
+  readonly resources: readonly string[];
+  readonly verbs: readonly KubernetesVerb[];
+  /** Globs; empty = only what has no namespace. */
+  readonly namespaces: readonly string[];
+  /** Globs; null = any name. */
+  readonly names: readonly string[] | null;
+  /** Labels that an object must have, all of them. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** For `exec`: globs over the words of the command joined by single spaces; null = none allowed. */
+  readonly commands: readonly string[] | null;
+  /** For `portforward`; null = none allowed. */
+  readonly ports: readonly number[] | null;
+  /** Masks by field path (`data.*`, `spec.containers[*].env[*].value`). */
+  readonly mask: Readonly<Record<string, Mask>>;
+  /** `request`: each request that uses the rule is held for approval. */
+  readonly approval: "request" | null;
+  readonly at: SourceRef;
+}
+
+export type KubernetesVerb =
+  | "get"
+  | "list"
+  | "watch"
+  | "create"
+  | "update"
+  | "patch"
+  | "delete"
+  | "deletecollection"
+  | "exec"
+  | "attach"
+  | "portforward"
+  | "logs"
+  | "proxy";
+
+/** One `allow` item of an HTTP task. */
+export interface HttpRule {
+  readonly kind: "http";
+  /** Upper case. */
+  readonly methods: readonly string[];
+  /** `/v1/orders/{id}`: `{name}` is one segment, `*` any run within a segment, a last `**` any rest. */
+  readonly paths: readonly string[];
+  /** Query keys that may be given. */
+  readonly query: readonly string[];
+  /** Masks by field path of a JSON answer. */
+  readonly mask: Readonly<Record<string, Mask>>;
+  readonly approval: "request" | null;
   readonly at: SourceRef;
 }
 
