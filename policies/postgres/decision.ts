@@ -36,6 +36,11 @@ export interface StatementSummary {
   readonly copyIn: boolean;
   /** True when a lookup predicate was used. */
   readonly lookup: boolean;
+  /**
+   * For Prepare, Deallocate, DeclareCursor and ClosePortal: the name, null for ALL. The gate forgets a
+   * statement or portal of its own that has this name; without it (undefined) it forgets all that have one.
+   */
+  readonly name?: string | null;
 }
 
 /** Decides texts under one task on one database. Synchronous; caches by text. */
