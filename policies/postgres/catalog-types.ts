@@ -10,10 +10,21 @@ export interface Catalog {
   readonly database: string;
   /** Only the relations that the task names (and what they inherit to), not the whole database. */
   readonly relations: readonly CatalogRelation[];
-  /** Operator names that exist in a schema other than pg_catalog: denied in statements. */
+  /** Operator names of the search path that may run a user's function: denied in statements. */
   readonly foreignOperators: readonly string[];
+  /**
+   * Functions of the search path that are callable with one argument: `x.name` and `(x).name` call them when x
+   * has no such column, whatever the type of x. Denied as field names.
+   */
+  readonly fieldFunctions: readonly string[];
+  /** True when a user-defined implicit cast between built-in types exists: no statement is safe then. */
+  readonly unsafeCasts: boolean;
+  /** Target types of user-defined explicit casts from built-in types, `pg_type.typname`: denied in casts. */
+  readonly castTargets: readonly string[];
   /** User types that may be named in a cast: enums and domains without user-defined casts. `schema.name`. */
   readonly types: readonly string[];
+  /** System catalogs that are shown in part (system-catalogs.ts), with their columns in this version. */
+  readonly systemRelations: readonly CatalogRelation[];
   /** Functions named by the task that exist and are unambiguous. */
   readonly functions: readonly { readonly oid: number; readonly schema: string; readonly name: string }[];
 }
@@ -41,4 +52,12 @@ export interface CatalogColumn {
   readonly category: string;
   readonly notNull: boolean;
   readonly generated: boolean;
+  /** For a column of a domain: the base type with its modifier; null otherwise. */
+  readonly baseType: string | null;
+  /** The labels of an enum in order; null for other types. */
+  readonly labels: readonly string[] | null;
+  /** False for a type without a default equality (json, xml, point): it cannot be grouped by. */
+  readonly groupable: boolean;
+  /** True when a user-defined cast starts at the type: converting a value may call a user's function. */
+  readonly userCasts: boolean;
 }
