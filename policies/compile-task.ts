@@ -6,7 +6,7 @@ import { parseQualified } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { findPlaceholders } from "./placeholders.ts";
 import type { Place } from "./problem.ts";
-import { type Located, scalar } from "./shape.ts";
+import { type LocatedText, scalar } from "./shape.ts";
 import { readSource, type SourceReader } from "./source.ts";
 import type {
   HttpRule,
@@ -271,18 +271,18 @@ function checkColumns(
 
 /** Checks one `rows` condition and gives the parameters that it uses. */
 function checkCondition(
-  rows: Located<string>,
+  rows: LocatedText,
   params: Readonly<Record<string, ParamType>>,
   reader: SourceReader,
   checkRows: CheckRows | null,
 ): string[] {
   const { placeholders, faults } = findPlaceholders(rows.value);
-  for (const fault of faults) reader.error("BAD_ROWS", rows.at, fault.message, fault.fix);
-  for (const { name } of placeholders) {
+  for (const fault of faults) reader.error("BAD_ROWS", rows.placeOf(fault.offset), fault.message, fault.fix);
+  for (const { name, start } of placeholders) {
     if (Object.hasOwn(params, name)) continue;
     const near = nearest(name, Object.keys(params));
     const fix = near ? `did you mean :${near}?` : `declare it: \`params: { ${name}: integer }\``;
-    reader.error("UNDECLARED_PARAM", rows.at, `\`:${name}\` is not a declared parameter`, fix);
+    reader.error("UNDECLARED_PARAM", rows.placeOf(start), `\`:${name}\` is not a declared parameter`, fix);
   }
   if (faults.length === 0 && checkRows) {
     let sql = rows.value;
@@ -331,6 +331,8 @@ function kubernetesRule(item: Read<typeof kubernetesItem>, at: Place, reader: So
     commands: item.commands?.map(({ value }) => value) ?? null,
     ports: item.ports ?? null,
     mask: masksOf(item.mask),
+    secrets: item.secrets ?? [],
+    pods: item.pods ?? null,
     approval: item.approval ?? null,
     at: reader.ref(at),
   };

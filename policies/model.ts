@@ -5,6 +5,8 @@
 import { isMap, isSeq } from "yaml";
 import { globFault } from "./glob.ts";
 import { parseHours } from "./hours.ts";
+import { fieldPathFault } from "./http/fields.ts";
+import { podRule, shownSecrets } from "./kubernetes/rules.ts";
 import { mask } from "./mask-model.ts";
 import { columnFault, nameFault, namePattern, paramFault, paramPattern, parseQualified } from "./names.ts";
 import { paramWords } from "./params.ts";
@@ -15,6 +17,7 @@ import {
   json,
   list,
   located,
+  locatedText,
   mapping,
   object,
   optional,
@@ -78,7 +81,7 @@ const workload = located(
   }),
 );
 
-const rows = located(text(4000));
+const rows = locatedText(4000);
 /** What the content detectors know. */
 export const detectors = ["email", "card", "iban", "phone", "ssn", "ip"] as const;
 
@@ -153,7 +156,10 @@ const verbs: readonly KubernetesVerb[] = [
   "logs",
   "proxy",
 ];
-const pathMasks = optional(mapping("a field path", mask), "Masks by field path of the answer.");
+const fieldMasks = optional(
+  mapping("a field path", mask, fieldPathFault),
+  "Masks by field path of the answer.",
+);
 const labelMap = mapping("a label", text(63));
 
 /** One `allow` item of a Kubernetes task. */
@@ -172,16 +178,25 @@ export const kubernetesItem = object("an allow item", {
     "For `exec`: globs over the command's words, joined by spaces.",
   ),
   ports: optional(list(integer(1, 65535), 1), "For `portforward`."),
-  mask: pathMasks,
+  mask: fieldMasks,
+  secrets: optional(
+    shownSecrets,
+    "Types of Secrets whose values are shown: globs; left out = all are masked.",
+  ),
+  pods: optional(podRule, "What pods that are written may do beyond the baseline."),
   approval: approvalOf("request"),
 });
 
 const methods = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] as const;
 const path = parsed<string>("text: a path such as /v1/orders/{id}", (value) => {
-  const segment = String.raw`(?:\{[a-z][A-Za-z0-9_]*\}|[A-Za-z0-9._~*:@!$&'()+,;=%-]+)`;
-  const shape = new RegExp(`^/(?:${segment}/)*(?:${segment}|\\*\\*)?$`);
-  const dots = value.split("/").some((part) => part === "." || part === "..");
-  return shape.test(value) && !dots
+  const parts = value.split("/").slice(1);
+  const segment = /^(\{[a-z][A-Za-z0-9_]*\}|[A-Za-z0-9._~*:@!$&'()+,;=-]+)$/;
+  const fits = parts.every((part, i) => {
+    const last = i === parts.length - 1;
+    if (part.includes("**")) return last && part === "**";
+    return (last && part === "") || (segment.test(part) && !/^\.\.?$/.test(part));
+  });
+  return value.startsWith("/") && fits
     ? { value }
     : { message: `\`${value}\` is not a path pattern`, fix: "write it like /v1/orders/{id} or /v1/files/**" };
 });
@@ -191,7 +206,7 @@ export const httpItem = object("an allow item", {
   methods: required(list(choice(methods), 1), "Methods."),
   paths: required(list(path, 1), "Paths; `{id}` is one segment, `*` a run within one, a last `**` any rest."),
   query: optional(list(text(100)), "Query keys that may be given; none when left out."),
-  mask: pathMasks,
+  mask: fieldMasks,
   approval: approvalOf("request"),
 });
 

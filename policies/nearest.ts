@@ -2,7 +2,8 @@
 
 /**
  * The candidate with the smallest edit distance (insert, delete, replace, swap of neighbours; case ignored),
- * or null when none is near: more than a third of the word, rounded up, would have to change.
+ * or null when none is near: more than a third of the word, rounded up, would have to change. A shortened word
+ * (`int`) is as near as one edit.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   const wanted = word.toLowerCase().slice(0, 100);
@@ -10,7 +11,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   let best: string | null = null;
   let bestDistance = limit + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, candidate.toLowerCase().slice(0, 100));
+    const known = candidate.toLowerCase().slice(0, 100);
+    const short = wanted.length >= 3 && (known.startsWith(wanted) || wanted.startsWith(known));
+    const distance = short ? 1 : editDistance(wanted, known);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -18,6 +18,9 @@ export interface Shape<T> {
   readonly schema: JsonSchema;
   /** The keys, for the reference; only of mappings with fixed keys. */
   readonly fields?: Readonly<Record<string, Field<unknown>>>;
+  /** Of a list or a free mapping: the shape of its members, and how the reference writes the step to them. */
+  readonly inner?: Shape<unknown>;
+  readonly step?: string;
   read(node: unknown, reader: SourceReader, place: Place): T | undefined;
 }
 
@@ -105,6 +108,8 @@ export function mapping<T>(
   const names = Object.keys(keySchema).length > 0 ? { propertyNames: keySchema } : {};
   return {
     words: `a mapping from ${keyName} to ${shape.words}`,
+    inner: shape,
+    step: `.<${keyName.replace(/^an? /, "")}>.`,
     schema: { type: "object", additionalProperties: shape.schema, ...names },
     read(node, reader, place) {
       if (!isMap(node)) return wrongType(node, reader, place, this.words);
@@ -128,6 +133,8 @@ export function mapping<T>(
 export function list<T>(shape: Shape<T>, least = 0): Shape<readonly T[]> {
   return {
     words: `a list of ${shape.words}`,
+    inner: shape,
+    step: "[].",
     schema: { type: "array", items: shape.schema, ...(least > 0 ? { minItems: least } : {}) },
     read(node, reader, place) {
       if (!isSeq(node)) return wrongType(node, reader, place, this.words);
@@ -147,6 +154,33 @@ export function located<T>(shape: Shape<T>): Shape<Located<T>> {
     read(node, reader, place) {
       const value = shape.read(node, reader, place);
       return value === undefined ? undefined : { value, at: place };
+    },
+  };
+}
+
+/** SQL or other text, with the place of each of its characters. */
+export interface LocatedText extends Located<string> {
+  /** The place of the character at an offset; of the text's start when it is written on several lines. */
+  placeOf(offset: number): Place;
+}
+
+/** Text in which later checks want to point at a character. */
+export function locatedText(longest: number): Shape<LocatedText> {
+  const inner = text(longest);
+  return {
+    ...inner,
+    read(node, reader, place) {
+      const value = inner.read(node, reader, place);
+      if (value === undefined) return undefined;
+      const start = valuePlace(node, reader, place);
+      const source = isScalar(node) ? (node.source ?? "") : "";
+      const quote = isScalar(node) && /^QUOTE/.test(node.type ?? "") ? 1 : 0;
+      const exact = source === value && !value.includes("\n");
+      return {
+        value,
+        at: place,
+        placeOf: (offset) => (exact ? { line: start.line, column: start.column + quote + offset } : start),
+      };
     },
   };
 }

@@ -3,6 +3,7 @@
  * One file is one task, one session runs exactly one task, and nothing is merged or inherited.
  * Formats: design notes, "Formats that later checks rely on"; `compile.ts` makes these values from YAML.
  */
+import type { PodRule } from "./kubernetes/rules.ts";
 
 /** SHA-256 in lower-case hexadecimal (64 characters). */
 export type Digest = string;
@@ -173,6 +174,10 @@ export interface KubernetesRule {
   readonly ports: readonly number[] | null;
   /** Masks by field path (`data.*`, `spec.containers[*].env[*].value`). */
   readonly mask: Readonly<Record<string, Mask>>;
+  /** Globs over types of Secrets whose values are shown; the values of all others are masked. */
+  readonly secrets: readonly string[];
+  /** What the pods of a write may do beyond the baseline; null = nothing. */
+  readonly pods: PodRule | null;
   /** `request`: each request that uses the rule is held for approval. */
   readonly approval: "request" | null;
   readonly at: SourceRef;
