@@ -135,10 +135,24 @@ export function actorFrom(identity: Identity, via?: { issuer: string; subject: s
 
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/** A ULID (github.com/ulid/spec): 48 bits of time in ms, 80 random bits, 26 characters. */
-export function ulid(time: number, random: Uint8Array = crypto.getRandomValues(new Uint8Array(10))): string {
-  let value = BigInt(Math.max(0, Math.floor(time)));
-  for (const byte of random) value = (value << 8n) | BigInt(byte);
+let lastUlid = { time: -1, tail: 0n };
+
+/**
+ * A ULID (github.com/ulid/spec): 48 bits of time in ms, 80 random bits, 26 characters. Those made in the
+ * same millisecond count upwards, so the ids of one object sort in the order of its events.
+ */
+export function ulid(time: number): string {
+  const ms = Math.max(0, Math.floor(time));
+  const follows = ms === lastUlid.time;
+  let tail = lastUlid.tail + 1n;
+  if (!follows) {
+    tail = 0n;
+    // The top bit stays free for counting upwards.
+    for (const byte of crypto.getRandomValues(new Uint8Array(10))) tail = (tail << 8n) | BigInt(byte);
+    tail &= (1n << 79n) - 1n;
+  }
+  lastUlid = { time: ms, tail };
+  let value = (BigInt(ms) << 80n) | tail;
   let text = "";
   for (let i = 0; i < 26; i++) {
     text = CROCKFORD[Number(value & 31n)] + text;

@@ -65,10 +65,13 @@ export interface GrantAsk {
   readonly actor: { readonly issuer: string; readonly subject: string } | null;
   readonly task: string;
   readonly taskDigest: string;
-  readonly taskAt: string;
+  /** Lines of the file that the refusals of this grant point to. */
+  readonly refs: { readonly session: string; readonly approval: string };
   readonly resource: string;
   readonly params: Readonly<Record<string, string>>;
   readonly reason: string | null;
+  /** Free text for the approver and the record; it never widens anything. */
+  readonly description: string | null;
   readonly durationMs: number;
   readonly approval: {
     readonly groups: readonly string[];
@@ -112,13 +115,14 @@ export type GrantResult = { readonly ok: true; readonly grant: Grant } | GrantRe
 
 /** Longest reason and comment, in characters. */
 export const MAX_REASON = 500;
+export const MAX_DESCRIPTION = 2000;
 /** Longest life of a grant that was not approved through a task's own limit. */
 const STATEMENT_USE_MS = 5 * 60_000;
 
 /** The frozen ask for a whole task. `durationMs` null = as long as the task allows. */
 export function askFor(
   task: Task,
-  facts: Pick<GrantAsk, "requester" | "actor" | "params" | "reason"> & {
+  facts: Pick<GrantAsk, "requester" | "actor" | "params" | "reason" | "description"> & {
     readonly kind: "implicit" | "request";
     readonly durationMs: number | null;
     /** Number of sessions; null = any. */
@@ -133,8 +137,14 @@ export function askFor(
         "DURATION_TOO_LONG",
         `the task may be granted for at most ${task.session.ttlMs / 1000} s`,
       ),
-      rule: task.at,
+      rule: task.refs.session,
     };
+  }
+  if (facts.description !== null && facts.description.length > MAX_DESCRIPTION) {
+    return refuse(400, "DESCRIPTION_TOO_LONG", `a description has at most ${MAX_DESCRIPTION} characters`);
+  }
+  if (facts.sessions !== null && (!Number.isSafeInteger(facts.sessions) || facts.sessions < 1)) {
+    return refuse(400, "SESSIONS_INVALID", "the number of sessions is a whole number from 1");
   }
   if (facts.reason !== null && facts.reason.length > MAX_REASON) {
     return refuse(400, "REASON_TOO_LONG", `a reason has at most ${MAX_REASON} characters`);
@@ -158,10 +168,11 @@ export function askFor(
     actor: facts.actor,
     task: task.name,
     taskDigest: task.digest,
-    taskAt: task.at,
+    refs: { session: task.refs.session, approval: task.refs.approval },
     resource: task.resource,
     params: facts.params,
     reason: facts.reason,
+    description: facts.description,
     durationMs,
     approval,
     maxConcurrent: task.session.maxConcurrent,
@@ -263,14 +274,14 @@ export function startSession(
     return {
       ...refuse(403, "GRANT_TASK_CHANGED", "the task's policy has changed since this was granted"),
       hint: "Ask again: the new request is for the task as it is now.",
-      rule: grant.taskAt,
+      rule: grant.refs.approval,
     };
   }
   if (grant.maxConcurrent !== null && current.open >= grant.maxConcurrent) {
     return {
       ...refuse(409, "LIMIT_CONCURRENT", `the task allows ${grant.maxConcurrent} sessions at the same time`),
       hint: "End one of them, or `wicket sessions kill ID`.",
-      rule: grant.taskAt,
+      rule: grant.refs.session,
     };
   }
   if (isSpent(grant)) return refuse(403, "GRANT_USED", "the grant's budget is used up");

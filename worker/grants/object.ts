@@ -124,7 +124,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
       return {
         ...refuse(403, "APPROVAL_REQUIRED", "the task needs the approval of a person"),
         hint: `Ask for it: \`wicket request ${ask.task}\`; members of ${ask.approval.groups.join(", ")} decide.`,
-        rule: ask.taskAt,
+        rule: ask.refs.approval,
       };
     }
     if (active && active.expires - now >= active.durationMs / 2) return { ok: true, grant: active };
@@ -133,14 +133,22 @@ export class GrantObject extends DurableObject<GrantEnv> {
     return { ok: true, grant };
   }
 
-  /** Asks for a grant. The same request while one is pending is that one; anything else is a new one. */
-  async request(slot: string, ask: GrantAsk): Promise<GrantResult> {
+  /**
+   * Asks for a grant. The same request while one is pending is that one; anything else is a new one. With
+   * `reuse`, an active grant of the same length serves too (a token exchange that is repeated).
+   */
+  async request(slot: string, ask: GrantAsk, reuse = false): Promise<GrantResult> {
     const now = this.#now();
     const grants = this.#all(now);
+    const isSame = (grant: Grant): boolean =>
+      grant.durationMs === ask.durationMs &&
+      grant.description === ask.description &&
+      grant.budget.sessions === ask.budget.sessions;
+    const active = grants.filter((grant) => grant.status === "active" && grant.kind === "request");
+    const again = reuse ? active.find(isSame) : undefined;
+    if (again) return { ok: true, grant: again };
     const pending = grants.filter((grant) => grant.status === "pending" && grant.kind === "request");
-    const same = pending.find(
-      (grant) => grant.durationMs === ask.durationMs && grant.budget.sessions === ask.budget.sessions,
-    );
+    const same = pending.find(isSame);
     if (same) return { ok: true, grant: same };
     if (pending.length >= MAX_OPEN_REQUESTS) {
       return refuse(409, "LIMIT_REQUESTS", `${MAX_OPEN_REQUESTS} requests like this one are pending already`);
@@ -623,11 +631,11 @@ function actorOf(person: Person, via: { issuer: string; subject: string } | null
 
 /** The frozen fields only: what an approved grant gained since does not pass to its held statements. */
 function frozen(ask: GrantAsk): GrantAsk {
-  const { kind, requester, actor, task, taskDigest, taskAt, resource, params, reason, durationMs } = ask;
-  const { approval, maxConcurrent, budget, parent, statement } = ask;
+  const { kind, requester, actor, task, taskDigest, refs, resource, params, reason, description } = ask;
+  const { durationMs, approval, maxConcurrent, budget, parent, statement } = ask;
   return {
-    ...{ kind, requester, actor, task, taskDigest, taskAt, resource, params, reason, durationMs },
-    ...{ approval, maxConcurrent, budget, parent, statement },
+    ...{ kind, requester, actor, task, taskDigest, refs, resource, params, reason, description },
+    ...{ durationMs, approval, maxConcurrent, budget, parent, statement },
   };
 }
 

@@ -49,6 +49,7 @@ export async function openGrant(env: GrantsEnv, ask: OpenAsk): Promise<Opened> {
       actor: ask.actor ?? null,
       params: ask.params,
       reason: ask.reason,
+      description: null,
       durationMs: null,
       sessions: null,
     });
