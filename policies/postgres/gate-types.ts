@@ -1,7 +1,14 @@
 /** What the Postgres gate tells its host, and what it needs from it. */
-import type { Json, Task } from "../task.ts";
+import type { ErrorFields } from "../../wire/postgres/messages.ts";
+import type { Task } from "../task.ts";
 import type { Catalog } from "./catalog-types.ts";
 import type { StatementDecider, StatementDecision } from "./decision.ts";
+
+/** Makes errors and notices of the server fit to be shown under a task; null keeps a notice back. */
+export interface Scrubber {
+  error(fields: ErrorFields, task: Task): ErrorFields;
+  notice(fields: ErrorFields, task: Task): ErrorFields | null;
+}
 
 /** A refusal or the end of a session: a stable UPPER_SNAKE code, one sentence, and what Postgres calls it. */
 export interface GateReason {
@@ -75,6 +82,8 @@ export interface GateHost {
   record(event: GateEvent): void;
   /** The session is over. Comes last, after the client was told. */
   end(reason: GateReason): void;
+  /** The client sent a CancelRequest where a session should start. The session ends after it, unanswered. */
+  cancel?(processId: number, secretKey: Uint8Array): void;
   /** A statement waits for approval; answer with `PostgresGate.resolveHold`. Without it a hold is a denial. */
   hold?(hold: GateHold): void;
 }
@@ -94,7 +103,13 @@ export interface GateHold {
 
 export type HoldVerdict =
   | { readonly effect: "allow" }
-  | { readonly effect: "deny"; readonly code: string; readonly message: string; readonly hint?: string };
+  | {
+      readonly effect: "deny";
+      readonly code: string;
+      readonly message: string;
+      readonly hint?: string /** Default 42501. */;
+      readonly sqlstate?: string;
+    };
 
 export interface GateOptions {
   readonly host: GateHost;
@@ -107,8 +122,10 @@ export interface GateOptions {
   clock(): number;
   /** Told to the client in BackendKeyData; secretKey of 4 to 32 bytes. Longer than 4 needs protocol 3.2. */
   readonly cancelKey: { readonly processId: number; readonly secretKey: Uint8Array };
-  /** Largest message that is held in memory, either way, bytes. Default 1 MiB; 256 KiB for a statement's text. */
+  /** Largest message of the client that is held in memory, bytes. Default 1 MiB. */
   readonly maxMessage?: number;
+  /** Makes errors and notices of the server fit to be shown. Default: severity, SQLSTATE and message of errors. */
+  readonly scrub?: Scrubber;
   /** Asked again at Query, Parse, Bind and Execute: null when the grant still holds. */
   permit(): { readonly code: string; readonly message: string } | null;
   /** The name of the session, reported as ParameterStatus `wicketgate.session` when given. */
@@ -140,6 +157,3 @@ export interface ClientStartup {
   readonly database: string;
   readonly parameters: Readonly<Record<string, string>>;
 }
-
-/** An event as the `record` control message carries it. */
-export type EventJson = Json;

@@ -1,0 +1,230 @@
+/** What the two halves of a gate share: the owed replies, the names, the counters and the end. */
+import { TransactionStatus } from "../../wire/postgres/messages.ts";
+import type { Task } from "../task.ts";
+import type { StatementDecider, StatementDecision } from "./decision.ts";
+import { Names } from "./gate-names.ts";
+import type { Origins } from "./gate-origins.ts";
+import { bareFields, fatalError, type Refusal, refusal } from "./gate-refusal.ts";
+import { type Portal, type Prepared, type Reply, ReplyQueue, type Run } from "./gate-replies.ts";
+import type {
+  GateEvent,
+  GateHost,
+  GateOptions,
+  GateReason,
+  GateStats,
+  RecordedDecision,
+  RecordedParam,
+  Scrubber,
+} from "./gate-types.ts";
+
+/** Longest text in an event, characters as JSON writes them; the whole message is in the recording's frames. */
+const maxRecordedText = 512 * 1024;
+/** Longest rewritten text in an event, characters. */
+const maxRecordedRewrite = 64 * 1024;
+
+/** Severity, SQLSTATE and message of an error; no notice. */
+export const bareScrubber: Scrubber = { error: bareFields, notice: () => null };
+
+export class GateSession {
+  readonly host: GateHost;
+  readonly task: Task;
+  readonly scrub: Scrubber;
+  readonly replies = new ReplyQueue();
+  /** Weighed by their texts, characters. */
+  readonly statements = new Names<Prepared>((prepared) => prepared.text.length);
+  readonly portals = new Names<Portal>();
+  readonly stats: GateStats = { statements: 0, denied: 0, rows: 0, bytes: 0 };
+  readonly clock: () => number;
+  readonly permit: GateOptions["permit"];
+  /** Set by `opened`. */
+  decider: StatementDecider | null;
+  origins: Origins = new Map();
+  /** Number of the cycle that the next message of the client belongs to. */
+  cycle = 1;
+  /** Last cycle whose ReadyForQuery came. */
+  settled = 0;
+  /** Transaction status of the last ReadyForQuery. */
+  status: number = TransactionStatus.Idle;
+  /** The client's messages are discarded until its next Sync, as the server does or will. */
+  skipping = false;
+  /** A COPY FROM STDIN that was let through and is not over: the client waits for its turn. */
+  copyIn: Reply | null = null;
+  /** The server asked for COPY data. */
+  copyMode = false;
+  /** COPY failed: what the client still sends of it is dropped. */
+  copyDraining = false;
+  /** Why the session is over; the gate tells the host when it has finished what it is doing. */
+  ending: GateReason | null = null;
+  #numbered = 0;
+
+  constructor(options: GateOptions, scrub: Scrubber) {
+    this.host = options.host;
+    this.task = options.task;
+    this.clock = () => options.clock();
+    this.permit = () => options.permit();
+    this.decider = options.decider ?? null;
+    this.scrub = scrub;
+  }
+
+  toClient(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.stats.bytes += bytes.length;
+    this.host.toClient(bytes);
+  }
+
+  toServer(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.host.toServer(bytes);
+  }
+
+  record(event: GateEvent): void {
+    this.host.record(event);
+  }
+
+  alarm(code: string, message: string): void {
+    this.record({ t: "alarm", code, message, at: this.clock() });
+  }
+
+  /** Decides a text; a decider that throws denies. */
+  decide(text: string): StatementDecision {
+    try {
+      if (this.decider) return this.decider.decide(text);
+    } catch {
+      // An exception says nothing about the statement, so nothing is let through.
+    }
+    return {
+      effect: "deny",
+      reason: "INTERNAL_ERROR",
+      message: "the statement could not be decided",
+      hint: null,
+      sqlstate: "XX000",
+      position: null,
+      rule: null,
+      rewritten: null,
+      statements: [],
+      relations: [],
+      masked: [],
+      fingerprint: null,
+    };
+  }
+
+  /** The grant, and the limits that a statement of this decision would meet; null when it may run. */
+  mayRun(decision: StatementDecision | null): Refusal | null {
+    const refused = this.permit();
+    if (refused) return refusal(refused.code, "42501", refused.message);
+    if (!decision) return null;
+    const { limits } = this.task;
+    let counted = 0;
+    for (const statement of decision.statements) {
+      if (statement.effect === "read" || statement.effect === "write") counted += 1;
+    }
+    if (counted > 0 && limits.statements !== null && this.stats.statements + counted > limits.statements) {
+      return refusal(
+        "LIMIT_STATEMENTS",
+        "53400",
+        `the task allows ${limits.statements} statements a session`,
+      );
+    }
+    if (limits.bytes !== null && this.stats.bytes >= limits.bytes) {
+      return refusal("LIMIT_BYTES", "53400", `the task allows ${limits.bytes} bytes a session`);
+    }
+    return null;
+  }
+
+  /** Numbers and records a statement. Call before its bytes go to the server. */
+  begin(
+    protocol: "simple" | "extended",
+    text: string,
+    decision: StatementDecision | null,
+    refused: Refusal | null,
+    params?: readonly RecordedParam[],
+  ): Run {
+    this.#numbered += 1;
+    const at = this.clock();
+    const n = this.#numbered;
+    if (refused) this.stats.denied += 1;
+    else {
+      for (const statement of decision?.statements ?? [])
+        if (statement.effect === "read" || statement.effect === "write") this.stats.statements += 1;
+    }
+    this.record({
+      t: "statement",
+      n,
+      protocol,
+      text: boundedText(text),
+      ...(params && params.length > 0 ? { params } : {}),
+      decision: recordedDecision(text, decision, refused),
+      at,
+    });
+    return { n, decision, index: 0, rows: 0, bytes: 0, startedAt: at, tag: null, error: null };
+  }
+
+  /** Records how a statement ended, or stopped for now. */
+  outcome(run: Run): void {
+    const at = this.clock();
+    this.record({
+      t: "outcome",
+      n: run.n,
+      ok: run.error === null,
+      ...(run.error ?? (run.tag === null ? {} : { tag: run.tag })),
+      rows: run.rows,
+      bytes: run.bytes,
+      ms: Math.max(0, at - run.startedAt),
+      at,
+    });
+  }
+
+  /** Ends the session: returns the last bytes for the client. The first reason stands. */
+  end(reason: GateReason): Uint8Array {
+    if (this.ending) return new Uint8Array(0);
+    this.ending = reason;
+    return fatalError(reason);
+  }
+
+  /** Ends the session because the server broke the protocol or showed what it must not. */
+  alarmEnd(code: string, detail: string, message: string): Uint8Array {
+    this.alarm(code, detail);
+    return this.end({ code, message, sqlstate: "08P01" });
+  }
+
+  /** What a message that was sent would have changed does not happen. */
+  cancelNames(reply: Reply): void {
+    for (let i = reply.statements.length - 1; i >= 0; i--) this.statements.cancel(reply.statements[i]!);
+    for (let i = reply.portals.length - 1; i >= 0; i--) this.portals.cancel(reply.portals[i]!);
+  }
+
+  confirmNames(reply: Reply): void {
+    for (const entry of reply.statements) this.statements.confirm(entry);
+    for (const entry of reply.portals) this.portals.confirm(entry);
+  }
+
+  /** A COPY FROM STDIN is over, one way or the other. */
+  endCopy(reply: Reply, failed: boolean): void {
+    if (this.copyIn !== reply) return;
+    this.copyIn = null;
+    if (failed && this.copyMode) this.copyDraining = true;
+    this.copyMode = false;
+  }
+}
+
+function boundedText(text: string): string {
+  if (text.length * 6 <= maxRecordedText || JSON.stringify(text).length <= maxRecordedText) return text;
+  return text.slice(0, 64 * 1024);
+}
+
+function recordedDecision(
+  text: string,
+  decision: StatementDecision | null,
+  refused: Refusal | null,
+): RecordedDecision {
+  const rewritten = refused === null ? (decision?.rewritten ?? null) : null;
+  return {
+    effect: refused ? "deny" : (decision?.effect ?? "deny"),
+    reason: refused ? refused.code : (decision?.reason ?? "INTERNAL_ERROR"),
+    message: refused ? refused.message : (decision?.message ?? ""),
+    rule: refused ? refused.rule : (decision?.rule ?? null),
+    relations: decision?.relations ?? [],
+    masked: decision?.masked ?? [],
+    rewritten:
+      rewritten !== null && rewritten !== text && rewritten.length <= maxRecordedRewrite ? rewritten : null,
+  };
+}
