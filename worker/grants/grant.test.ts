@@ -80,7 +80,7 @@ describe("asking", () => {
         durationMs: null,
         sessions: null,
       },
-      reason: "x".repeat(501),
+      reason: "x".repeat(1001),
     });
     expect(result).toMatchObject({ ok: false, code: "REASON_TOO_LONG" });
   });

@@ -113,8 +113,8 @@ export interface GrantRefusal {
 
 export type GrantResult = { readonly ok: true; readonly grant: Grant } | GrantRefusal;
 
-/** Longest reason and comment, in characters. */
-export const MAX_REASON = 500;
+/** Longest reason, description and comment, in characters. */
+const MAX_REASON = 1000;
 export const MAX_DESCRIPTION = 2000;
 /** Longest life of a grant that was not approved through a task's own limit. */
 const STATEMENT_USE_MS = 5 * 60_000;

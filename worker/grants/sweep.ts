@@ -1,0 +1,59 @@
+/** Ends many grants at once: of an identity that was disabled, or of tasks whose policy changed. */
+import type { Bundle } from "../../policies/task.ts";
+import type { GrantResult } from "./grant.ts";
+import { openGrantIds } from "./ledger.ts";
+import { type GrantsEnv, grantOwner } from "./open.ts";
+
+const AT_ONCE = 25;
+
+/** Revokes every open grant and request of an identity, with its sessions. Returns how many. */
+export async function revokeGrantsOf(
+  env: GrantsEnv,
+  who: { readonly issuer: string; readonly subject: string },
+  code: string,
+  message: string,
+): Promise<number> {
+  return revokeAll(
+    env,
+    (await openGrantIds(env.DB, who)).map((row) => row.id),
+    code,
+    message,
+  );
+}
+
+/** Revokes every open grant whose task is gone or has another digest in `bundle`. Returns how many. */
+export async function revokeOutdated(env: GrantsEnv, bundle: Bundle): Promise<number> {
+  const rows = await openGrantIds(env.DB, null);
+  const outdated = rows.filter((row) => {
+    const task = Object.hasOwn(bundle.tasks, row.task) ? bundle.tasks[row.task] : undefined;
+    return task?.digest !== row.task_digest;
+  });
+  const message = "the task's policy has changed";
+  return revokeAll(
+    env,
+    outdated.map((row) => row.id),
+    "POLICY_CHANGED",
+    message,
+  );
+}
+
+async function revokeAll(
+  env: GrantsEnv,
+  ids: readonly string[],
+  code: string,
+  message: string,
+): Promise<number> {
+  let revoked = 0;
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const results = await Promise.allSettled(
+      ids
+        .slice(from, from + AT_ONCE)
+        .map(
+          async (id) =>
+            (await grantOwner(env, id)?.revoke(id, null, code, message)) as GrantResult | undefined,
+        ),
+    );
+    revoked += results.filter((result) => result.status === "fulfilled" && result.value?.ok).length;
+  }
+  return revoked;
+}
