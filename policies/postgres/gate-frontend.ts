@@ -238,7 +238,10 @@ export class FrontendHalf implements MessageSink {
     if (type !== Frontend.CopyDone && type !== Frontend.CopyFail) {
       return this.#fatal("CLIENT_PROTOCOL", "unexpected message type during COPY from stdin");
     }
-    this.#session.copyMode = false;
+    const session = this.#session;
+    session.copyMode = false;
+    // Another COPY may follow in a Query. An Execute is over, and its answer may need the Sync behind it.
+    if (session.copyIn?.kind === "execute") session.copyIn = null;
     return Verdict.Pass;
   }
 
