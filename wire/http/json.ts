@@ -1,0 +1,228 @@
+/**
+ * JSON as bytes: finding where values end, editing values in place, and a strict reader. Editing by byte spans
+ * leaves everything else as the server wrote it: 64-bit numbers, spellings and order (RFC 8259).
+ */
+
+/** Deepest nesting that is read. */
+export const MAX_JSON_DEPTH = 200;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Whether a byte is JSON white space. */
+export function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** The next offset that is not white space. */
+export function skipSpace(bytes: Uint8Array, at: number): number {
+  let i = at;
+  while (isSpace(bytes[i])) i++;
+  return i;
+}
+
+/** The offset behind the string that starts at `at` (a quote), or -1. */
+export function skipString(bytes: Uint8Array, at: number): number {
+  const end = bytes.length;
+  for (let i = at + 1; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte === BACKSLASH) i++;
+    else if (byte === QUOTE) return i + 1;
+    else if (byte < 0x20) return -1;
+  }
+  return -1;
+}
+
+/**
+ * The offset behind the value that starts at `at` (not white space), or -1 when it does not end. Brackets must
+ * pair; the finer grammar is left to whoever parses the value.
+ */
+export function skipValue(bytes: Uint8Array, at: number): number {
+  const first = bytes[at];
+  if (first === QUOTE) return skipString(bytes, at);
+  if (first !== OPEN_BRACE && first !== OPEN_BRACKET) {
+    let i = at;
+    while (i < bytes.length && isScalarByte(bytes[i]!)) i++;
+    return i === at ? -1 : i;
+  }
+  const end = bytes.length;
+  const open: number[] = [];
+  for (let i = at; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte === QUOTE) {
+      i = skipString(bytes, i) - 1;
+      if (i < 0) return -1;
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (open.length >= MAX_JSON_DEPTH) return -1;
+      open.push(byte + 2);
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      if (open.pop() !== byte) return -1;
+      if (open.length === 0) return i + 1;
+    }
+  }
+  return -1;
+}
+
+/** Bytes of numbers, true, false and null. */
+export function isScalarByte(byte: number): boolean {
+  return (
+    (byte >= 0x30 && byte <= 0x39) ||
+    (byte >= 0x61 && byte <= 0x7a) ||
+    byte === 0x2d ||
+    byte === 0x2b ||
+    byte === 0x2e ||
+    byte === 0x45
+  );
+}
+
+/** The text of a string token, or null when it is not valid. */
+export function stringAt(bytes: Uint8Array, start: number, end: number): string | null {
+  for (let i = start + 1; i < end - 1; i++) {
+    const byte = bytes[i]!;
+    if (byte === BACKSLASH || byte > 0x7f) {
+      try {
+        return JSON.parse(decoder.decode(bytes.subarray(start, end))) as string;
+      } catch {
+        return null;
+      }
+    }
+  }
+  return ascii(bytes, start + 1, end - 1);
+}
+
+function ascii(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start > 4096) return decoder.decode(bytes.subarray(start, end));
+  return String.fromCharCode.apply(null, bytes.subarray(start, end) as unknown as number[]);
+}
+
+/**
+ * Calls `member` for each member of the object that starts at `at`. Returns the offset behind it, or -1 when it
+ * is malformed or `member` returned false.
+ */
+export function eachMember(
+  bytes: Uint8Array,
+  at: number,
+  member: (key: string, start: number, end: number) => boolean,
+): number {
+  let i = skipSpace(bytes, at + 1);
+  if (bytes[i] === CLOSE_BRACE) return i + 1;
+  for (;;) {
+    if (bytes[i] !== QUOTE) return -1;
+    const keyEnd = skipString(bytes, i);
+    if (keyEnd < 0) return -1;
+    const key = stringAt(bytes, i, keyEnd);
+    if (key === null) return -1;
+    i = skipSpace(bytes, keyEnd);
+    if (bytes[i] !== COLON) return -1;
+    const start = skipSpace(bytes, i + 1);
+    const end = skipValue(bytes, start);
+    if (end < 0 || !member(key, start, end)) return -1;
+    i = skipSpace(bytes, end);
+    if (bytes[i] === CLOSE_BRACE) return i + 1;
+    if (bytes[i] !== COMMA) return -1;
+    i = skipSpace(bytes, i + 1);
+  }
+}
+
+/** Calls `element` for each element of the array that starts at `at`; as `eachMember`. */
+export function eachElement(
+  bytes: Uint8Array,
+  at: number,
+  element: (start: number, end: number) => boolean,
+): number {
+  let i = skipSpace(bytes, at + 1);
+  if (bytes[i] === CLOSE_BRACKET) return i + 1;
+  for (;;) {
+    const end = skipValue(bytes, i);
+    if (end < 0 || !element(i, end)) return -1;
+    i = skipSpace(bytes, end);
+    if (bytes[i] === CLOSE_BRACKET) return i + 1;
+    if (bytes[i] !== COMMA) return -1;
+    i = skipSpace(bytes, i + 1);
+  }
+}
+
+/** Where a value was replaced: `start` and `end` are byte offsets in the original. */
+export interface JsonEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The bytes with the edits made; edits are in order and do not overlap. */
+export function applyEdits(bytes: Uint8Array, edits: readonly JsonEdit[]): Uint8Array {
+  if (edits.length === 0) return bytes;
+  let size = bytes.length;
+  for (const edit of edits) size += edit.bytes.length - (edit.end - edit.start);
+  const out = new Uint8Array(size);
+  let from = 0;
+  let to = 0;
+  for (const edit of edits) {
+    out.set(bytes.subarray(from, edit.start), to);
+    to += edit.start - from;
+    out.set(edit.bytes, to);
+    to += edit.bytes.length;
+    from = edit.end;
+  }
+  out.set(bytes.subarray(from), to);
+  return out;
+}
+
+export type StrictJson =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly message: string };
+
+/**
+ * Parses a whole document and refuses what two parsers could read differently: repeated keys, invalid UTF-8, a
+ * byte order mark, text behind the document, too deep nesting.
+ */
+export function parseStrict(bytes: Uint8Array): StrictJson {
+  let text: string;
+  try {
+    text = decoder.decode(bytes);
+  } catch {
+    return { ok: false, message: "the body is not UTF-8" };
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, message: "the body is not JSON" };
+  }
+  const fault = repeatedKey(bytes, skipSpace(bytes, 0), 0);
+  return fault === null ? { ok: true, value } : { ok: false, message: fault };
+}
+
+/** Null, or the first key that an object has twice. The bytes must be valid JSON. */
+function repeatedKey(bytes: Uint8Array, at: number, depth: number): string | null {
+  if (depth > MAX_JSON_DEPTH) return "the body is nested too deep";
+  let fault: string | null = null;
+  const first = bytes[at];
+  if (first === OPEN_BRACE) {
+    const seen = new Set<string>();
+    const end = eachMember(bytes, at, (key, start) => {
+      fault = seen.has(key)
+        ? `the body has the key ${JSON.stringify(key.slice(0, 64))} twice`
+        : repeatedKey(bytes, start, depth + 1);
+      seen.add(key);
+      return fault === null;
+    });
+    return fault ?? (end < 0 ? "the body is nested too deep" : null);
+  }
+  if (first === OPEN_BRACKET) {
+    const end = eachElement(bytes, at, (start) => {
+      fault = repeatedKey(bytes, start, depth + 1);
+      return fault === null;
+    });
+    return fault ?? (end < 0 ? "the body is nested too deep" : null);
+  }
+  return null;
+}
