@@ -27,8 +27,12 @@ type SelectGrant = NonNullable<SqlItem["select"]>[number]["value"];
 const sqlVerbs: readonly SqlVerb[] = ["select", "insert", "update", "delete", "merge", "truncate", "copy"];
 const HOUR = 3_600_000;
 
-/** Says what is wrong with a `rows` condition as SQL, or null. Parameters are already replaced by NULL. */
-export type CheckRows = (condition: string) => string | null;
+/** Says what the SQL parser has against a `rows` condition, or null. `offset`: UTF-16 units into it. */
+export type CheckRows = (
+  rows: string,
+  params: Readonly<Record<string, ParamType>>,
+  relation: { readonly schema: string; readonly name: string },
+) => { readonly message: string; readonly offset: number | null } | null;
 
 /**
  * The task of `tasks/<name>.yaml`, or null when the file has errors, which are then among the problems.
@@ -226,8 +230,10 @@ function sqlRules(
           at: reader.ref(entry.at),
         };
         checkColumns(rule, grant, entry.key, reader);
-        if (grant.rows)
-          for (const name of checkCondition(grant.rows, params, reader, checkRows)) used.add(name);
+        if (grant.rows) {
+          const check = checkRows && ((sql: string) => checkRows(sql, params, parts));
+          for (const name of checkCondition(grant.rows, params, reader, check)) used.add(name);
+        }
         rules.push(rule);
       }
     }
@@ -274,7 +280,7 @@ function checkCondition(
   rows: LocatedText,
   params: Readonly<Record<string, ParamType>>,
   reader: SourceReader,
-  checkRows: CheckRows | null,
+  check: ((sql: string) => ReturnType<CheckRows>) | null,
 ): string[] {
   const { placeholders, faults } = findPlaceholders(rows.value);
   for (const fault of faults) reader.error("BAD_ROWS", rows.placeOf(fault.offset), fault.message, fault.fix);
@@ -284,12 +290,11 @@ function checkCondition(
     const fix = near ? `did you mean :${near}?` : `declare it: \`params: { ${name}: integer }\``;
     reader.error("UNDECLARED_PARAM", rows.placeOf(start), `\`:${name}\` is not a declared parameter`, fix);
   }
-  if (faults.length === 0 && checkRows) {
-    let sql = rows.value;
-    for (const { start, end } of placeholders.toReversed())
-      sql = `${sql.slice(0, start)}NULL${sql.slice(end)}`;
-    const message = checkRows(sql);
-    if (message !== null) reader.error("BAD_ROWS", rows.at, `not an SQL condition: ${message}`);
+  const undeclared = placeholders.some(({ name }) => !Object.hasOwn(params, name));
+  const fault = faults.length === 0 && !undeclared ? check?.(rows.value) : null;
+  if (fault) {
+    const place = rows.placeOf(fault.offset ?? 0);
+    reader.error("BAD_ROWS", place, `this is no condition for \`rows\`: ${fault.message}`);
   }
   return placeholders.map(({ name }) => name);
 }

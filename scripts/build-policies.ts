@@ -4,19 +4,21 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { readLibraryFiles } from "../client/policy/library.ts";
-import { compileLibrary } from "../policies/compile.ts";
+import { openLibrary } from "../client/policy/library.ts";
+import { checkRowsWith, loadParser } from "../client/policy/parser.ts";
 import { problemText } from "../policies/problem.ts";
 import type { Bundle } from "../policies/task.ts";
+import { prepareParser } from "./prepare-parser.ts";
 
 const root = join(import.meta.dirname, "..");
 
 /** Compiles `folder` and writes the bundle to `output` unless it is the same already. Null after errors. */
-export function buildPolicies(
+export async function buildPolicies(
   folder = join(root, "policies", "library"),
   output = join(root, "build", "policies.json"),
-): Bundle | null {
-  const compiled = compileLibrary(readLibraryFiles(folder));
+): Promise<Bundle | null> {
+  const parser = await loadParser(prepareParser());
+  const compiled = openLibrary(folder, { checkRows: checkRowsWith(parser) });
   for (const problem of compiled.problems) console.error(problemText(problem));
   if (!compiled.ok) return null;
   const text = `${JSON.stringify(compiled.library.bundle)}\n`;
@@ -32,5 +34,5 @@ export function buildPolicies(
 
 if (import.meta.main) {
   const [folder, output] = process.argv.slice(2);
-  process.exitCode = buildPolicies(folder, output) === null ? 1 : 0;
+  process.exitCode = (await buildPolicies(folder, output)) === null ? 1 : 0;
 }

@@ -5,5 +5,5 @@
 import { buildPolicies } from "./build-policies.ts";
 import { prepareParser } from "./prepare-parser.ts";
 
-await prepareParser();
-if (buildPolicies() === null) process.exitCode = 1;
+prepareParser();
+if ((await buildPolicies()) === null) process.exitCode = 1;

@@ -27,6 +27,11 @@ export function openLibrary(folder: string, options: CompileOptions = {}): Compi
   return compileLibrary(readLibraryFiles(folder), options);
 }
 
+/** Where the catalog of a resource is stored with the library. */
+export function catalogPath(policies: string, resource: string): string {
+  return join(policies, "catalogs", `${resource}.json`);
+}
+
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
