@@ -9,11 +9,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   type GateBridge,
   type GateBridgeOptions,
-  openTask,
-  selectRule,
   startGateBridge,
   wholeCatalog,
 } from "../../test/support/gate-bridge.ts";
+import { openTask, selectRule } from "../../test/support/open-task.ts";
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { allowing, scriptedDecider } from "../../test/support/scripted-decider.ts";
 import {
