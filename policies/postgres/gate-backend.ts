@@ -59,9 +59,9 @@ export class BackendHalf implements MessageSink {
   readonly #skip: () => void;
   /** Set once by the gate. */
   stream!: MessageStream;
-  /** Rows and bytes that may still be sent: checked at every row. */
-  #rowsLeft: number;
-  #bytesLeft: number;
+  /** The task's limits: checked at every row. */
+  readonly #maxRows: number;
+  readonly #maxBytes: number;
 
   constructor(
     session: GateSession,
@@ -73,8 +73,8 @@ export class BackendHalf implements MessageSink {
     this.#parameters = parameters;
     this.#greet = greet;
     this.#skip = skip;
-    this.#rowsLeft = session.task.limits.rows ?? Infinity;
-    this.#bytesLeft = session.task.limits.bytes ?? Infinity;
+    this.#maxRows = session.task.limits.rows ?? Infinity;
+    this.#maxBytes = session.task.limits.bytes ?? Infinity;
   }
 
   emit(bytes: Uint8Array): void {
@@ -91,11 +91,12 @@ export class BackendHalf implements MessageSink {
     if (run === null) return Verdict.Drop;
     run.rows += 1;
     run.bytes += size;
-    this.#bytesLeft -= size;
-    if (this.#bytesLeft < 0) return this.#overLimit("LIMIT_BYTES", `${session.task.limits.bytes} bytes`);
+    session.rowBytes += size;
+    if (session.rowBytes > this.#maxBytes)
+      return this.#overLimit("LIMIT_BYTES", `${session.task.limits.bytes} bytes`);
     if (reply.counts) {
-      this.#rowsLeft -= 1;
-      if (this.#rowsLeft < 0) return this.#overLimit("LIMIT_ROWS", `${session.task.limits.rows} rows`);
+      if (session.stats.rows >= this.#maxRows)
+        return this.#overLimit("LIMIT_ROWS", `${session.task.limits.rows} rows`);
       session.stats.rows += 1;
     }
     return Verdict.Pass;
@@ -374,6 +375,8 @@ export class BackendHalf implements MessageSink {
     }
     this.#skipRuns(failed, discarded);
     if (!synced) {
+      // Nothing is owed any more, so no earlier cycle is open either.
+      session.settled = session.cycle - 1;
       session.skipping = true;
       this.#skip();
     }

@@ -43,6 +43,8 @@ export class GateSession {
   cycle = 1;
   /** Last cycle whose ReadyForQuery came. */
   settled = 0;
+  /** Bytes of rows and COPY data sent to the client: what the task's limit counts. */
+  rowBytes = 0;
   /** Transaction status of the last ReadyForQuery. */
   status: number = TransactionStatus.Idle;
   /** The client's messages are discarded until its next Sync, as the server does or will. */
@@ -124,7 +126,7 @@ export class GateSession {
         `the task allows ${limits.statements} statements a session`,
       );
     }
-    if (limits.bytes !== null && this.stats.bytes >= limits.bytes) {
+    if (limits.bytes !== null && this.rowBytes >= limits.bytes) {
       return refusal("LIMIT_BYTES", "53400", `the task allows ${limits.bytes} bytes a session`);
     }
     return null;

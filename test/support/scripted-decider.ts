@@ -6,7 +6,7 @@ import type {
 } from "../../policies/postgres/decision.ts";
 
 const kinds: readonly [RegExp, string, StatementSummary["effect"]][] = [
-  [/^(select|with|values|table)\b/i, "Select", "read"],
+  [/^(select|with|values|table|rows)\b/i, "Select", "read"],
   [/^insert\b/i, "Insert", "write"],
   [/^update\b/i, "Update", "write"],
   [/^delete\b/i, "Delete", "write"],
