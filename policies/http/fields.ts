@@ -11,7 +11,7 @@ import {
   stringAt,
 } from "../../wire/http/json.ts";
 import type { Mask } from "../task.ts";
-import { maskScalar, type TokenOf } from "./mask-value.ts";
+import { maskJson, type TokenOf } from "./mask-value.ts";
 
 /** What happens to a value: a mask, or `document` for text that itself holds a document of the same kind. */
 export type FieldAction = { readonly kind: "mask"; readonly mask: Mask } | { readonly kind: "document" };
@@ -179,9 +179,8 @@ function maskToken(
   }
   if (first === 0x22) {
     const text = stringAt(bytes, start, end);
-    return text === null ? "null" : JSON.stringify(maskScalar(mask, text, token));
+    return text === null ? "null" : maskJson(mask, text, "string", token);
   }
   const raw = new TextDecoder().decode(bytes.subarray(start, end));
-  const value = raw === "true" ? true : raw === "false" ? false : Number(raw);
-  return JSON.stringify(maskScalar(mask, value, token));
+  return maskJson(mask, raw, raw === "true" || raw === "false" ? "boolean" : "number", token);
 }

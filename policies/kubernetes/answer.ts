@@ -69,6 +69,7 @@ export class AnswerFilter {
   readonly stats: AnswerStats = { objects: 0, dropped: 0, masked: new Set() };
   #columns: string[] | null = null;
   #out: Uint8Array[] = [];
+  #pieces = 0;
   #members = 0;
   #elements = 0;
   #fault: AnswerFault | null = null;
@@ -99,7 +100,9 @@ export class AnswerFilter {
   /** The end of the body. */
   end(): AnswerResult {
     const stopped = this.#fault === null ? this.#splitter.end((piece) => this.#piece(piece)) : null;
-    if (stopped !== null) this.#fault ??= "ANSWER_MALFORMED";
+    // Only a watch may end without having said anything.
+    if (stopped !== null || (this.#pieces === 0 && this.#mode !== "watch"))
+      this.#fault ??= "ANSWER_MALFORMED";
     return this.#taken();
   }
 
@@ -111,6 +114,7 @@ export class AnswerFilter {
 
   #piece(piece: JsonPiece): void {
     if (this.#fault !== null) return;
+    this.#pieces += 1;
     switch (piece.t) {
       case "objectStart":
         this.#text("{");

@@ -18,6 +18,9 @@ export function isCollectionVerb(verb: KubeVerb): boolean {
 /** Verbs that may also be granted on the object's own resource: `pods` with `logs` is `pods/log` with `logs`. */
 const ownVerbs: readonly KubeVerb[] = ["exec", "attach", "portforward", "logs", "proxy"];
 
+/** The subresources that these verbs stand for. */
+const connects: readonly string[] = ["exec", "attach", "portforward", "log", "proxy"];
+
 /** `pods` or `pods/log`. */
 export function resourceName(resource: string, subresource: string): string {
   return subresource === "" ? resource : `${resource}/${subresource}`;
@@ -34,8 +37,8 @@ export function namesResource(
   if (!rule.apiGroups.includes(group)) return false;
   if (verb !== null && !rule.verbs.includes(verb)) return false;
   if (rule.resources.includes(resourceName(resource, subresource))) return true;
-  const own = verb === null ? rule.verbs.some((v) => ownVerbs.includes(v)) : ownVerbs.includes(verb);
-  return own && rule.resources.includes(resource);
+  const own = verb === null ? connects.includes(subresource) : ownVerbs.includes(verb);
+  return own && rule.resources.includes(resource) && rule.verbs.some((granted) => ownVerbs.includes(granted));
 }
 
 /** The namespace an object of the request lives in: namespaces themselves live in none. */

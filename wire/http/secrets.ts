@@ -14,7 +14,7 @@ const shapes: readonly RegExp[] = [
   /\bAKIA[0-9A-Z]{16}\b/g,
   /\bAIza[0-9A-Za-z_-]{35}/g,
   /\bsk_(?:live|test)_[0-9A-Za-z]{16,}/g,
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s]*/g,
 ];
 /** Bytes that every shape is made of; a run of them at the end of a chunk may go on in the next. */
 const tokenByte = (byte: number) =>
