@@ -280,6 +280,9 @@ test("the other files of the library", () => {
   expect(problems(task, { "tasks/more/refund.yaml": task })).toEqual(["1:1 MISPLACED_FILE"]);
   expect(problems(task, { "tasks/refund.yml": task })).toEqual(["1:1 MISPLACED_FILE"]);
   expect(problems(task, { "people.yaml": "version: 1\npeople: { Tina: {} }\n" })).toEqual(["2:11 BAD_NAME"]);
+  const listed = `${resources}connectors: [dmeo]\n`;
+  expect(problems(task, { "resources.yaml": listed })).toContain("3:32 UNKNOWN_CONNECTOR");
+  expect(problems(task, { "resources.yaml": listed.replace("dmeo", "demo") })).toEqual([]);
   const none = compileLibrary(new Map([["tasks/refund.yaml", task]]));
   expect(none.problems.map(({ code }) => code)).toContain("MISSING_FILE");
 });

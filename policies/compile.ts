@@ -98,8 +98,27 @@ function compileResources(files: ReadonlyMap<string, string>, problems: Problem[
     reader.error("MISSING_FILE", { line: 1, column: 1 }, "the library has no resources.yaml", fix);
     return {};
   }
-  const entries = readFile(path, text, resourcesFile, problems)?.value.resources ?? [];
-  return Object.fromEntries(entries.map(({ key, value }) => [key, { name: key, ...value }]));
+  const file = readFile(path, text, resourcesFile, problems);
+  if (file === null) return {};
+  const { resources, connectors } = file.value;
+  for (const { value } of resources) {
+    const { value: connector, at } = value.connector;
+    if (connectors === undefined || connectors.includes(connector)) continue;
+    const near = nearest(connector, connectors);
+    const fix = near ? `did you mean \`${near}\`?` : "add it to `connectors`";
+    file.reader.error(
+      "UNKNOWN_CONNECTOR",
+      at,
+      `there is no connector \`${connector}\` in \`connectors\``,
+      fix,
+    );
+  }
+  return Object.fromEntries(
+    resources.map(({ key, value }) => [
+      key,
+      { name: key, type: value.type, connector: value.connector.value },
+    ]),
+  );
 }
 
 function compilePeople(files: ReadonlyMap<string, string>, problems: Problem[]): Record<string, Person> {

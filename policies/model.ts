@@ -324,12 +324,16 @@ export const resourcesFile = object("resources.yaml", {
       "a resource",
       object("a resource", {
         type: required(choice(["postgres", "kubernetes", "http"]), "What it is."),
-        connector: required(name, "The connector that can open it."),
+        connector: required(located(name), "The connector that can open it."),
       }),
       nameFault,
       { pattern: namePattern },
     ),
     "The resources by name.",
+  ),
+  connectors: optional(
+    list(name, 1),
+    "The connectors that are meant to exist: with this list a resource with another one is an error.",
   ),
 });
 

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { findPlaceholders } from "./placeholders.ts";
+import { tokens } from "./postgres/lexer.ts";
 
 const names = (sql: string) => findPlaceholders(sql).placeholders.map(({ name }) => name);
 const faults = (sql: string) => findPlaceholders(sql).faults.map(({ message }) => message);
@@ -40,4 +42,26 @@ test("what could change the meaning of the statement around it is a fault", () =
     expect(faults(sql).length, sql).toBeGreaterThan(0);
   }
   expect(faults("a = ';' and b = '--' and c = '(' and d = $$/*$$")).toEqual([]);
+});
+
+test("a text without faults stays one condition between parentheses, whatever it is", () => {
+  const words = "a|e|E|U&|:x|:y|::|:|'|\"|$|$$|$t$|\\|(|)| |\n|[1:2]|=|é|_|1|--|/*|*/|;".split("|");
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...words), { maxLength: 16 }), (parts) => {
+      const sql = parts.join("");
+      if (findPlaceholders(sql).faults.length > 0) return;
+      const around = tokens(`(${sql}\n)`);
+      const depths: number[] = [];
+      let depth = 0;
+      for (const { value, kind } of around) {
+        if (kind === "other" && value === "(") depth += 1;
+        if (kind === "other" && value === ")") depth -= 1;
+        depths.push(depth);
+      }
+      expect(around.some(({ value, kind }) => kind === "other" && value === ";")).toBe(false);
+      expect(depths.slice(0, -1).every((at) => at > 0)).toBe(true);
+      expect(depths.at(-1)).toBe(0);
+    }),
+    { numRuns: 5000 },
+  );
 });
