@@ -364,7 +364,7 @@ export class BackendHalf implements MessageSink {
     session.replies.shift();
     if (failed.kind === "parse" && failed.statements[0]?.name === "") {
       // PostgreSQL drops the unnamed statement before it parses the new one.
-      this.#dropUnnamed(failed);
+      session.statements.fail(failed.statements[0]);
     } else session.cancelNames(failed);
     if (failed.run) session.outcome(failed.run);
     const { discarded, synced } = session.replies.discardUntilSync();
@@ -380,18 +380,6 @@ export class BackendHalf implements MessageSink {
       session.skipping = true;
       this.#skip();
     }
-  }
-
-  #dropUnnamed(failed: Reply): void {
-    const session = this.#session;
-    const entry = failed.statements[0]!;
-    if (entry.value === null) {
-      session.confirmNames(failed);
-      return;
-    }
-    session.statements.cancel(entry);
-    const gone = session.statements.close("", failed.cycle);
-    if (gone) session.statements.confirm(gone);
   }
 
   /** Each statement that was bound but discarded gets its outcome, once. */

@@ -10,7 +10,7 @@ export interface NameEntry<Value> {
   readonly name: string;
   readonly cycle: number;
   /** Null: the name is gone. */
-  readonly value: Value | null;
+  value: Value | null;
   state: "pending" | "confirmed" | "cancelled";
   /** What holds if this one is cancelled. */
   below: NameEntry<Value> | null;
@@ -81,6 +81,13 @@ export class Names<Value> {
     const top = live(this.#top.get(entry.name));
     if (top) this.#top.set(entry.name, top);
     else this.#top.delete(entry.name);
+  }
+
+  /** The server did not do it, and took away what was there before. */
+  fail(entry: NameEntry<Value>): void {
+    if (entry.value !== null) this.#weight -= this.#weigh(entry.value);
+    entry.value = null;
+    this.confirm(entry);
   }
 
   /** Everything that was confirmed in `cycle` or before is gone, as portals are when a transaction ends. */

@@ -354,6 +354,30 @@ describe("the protocol, message by message, equals a server's", () => {
       ],
       3,
     ],
+    "Parse failing, and the next cycle's Parse already on its way": [
+      [
+        parseMessage("", "select from where"),
+        sync,
+        parseMessage("", "select 2"),
+        sync,
+        bindMessage({}),
+        executeMessage(),
+        sync,
+      ],
+      3,
+    ],
+    "a Query discarded, and a Bind behind it that waits for it": [
+      [
+        parseMessage("a", "select 1"),
+        parseMessage("a", "select 1"),
+        parseMessage("", "select 1"),
+        queryMessage("select 2"),
+        bindMessage({}),
+        sync,
+        queryMessage("select 3"),
+      ],
+      2,
+    ],
     "Query drops the unnamed statement": [
       [parseMessage("", "select 1"), queryMessage("select 2"), bindMessage({}), sync],
       2,
