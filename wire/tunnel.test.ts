@@ -1,7 +1,7 @@
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import {
-  type ConnectorControl, describe, expect, test } from "vitest";
-import {
+  type ConnectorControl,
   type EdgeControl,
   encodeConnectorControl,
   parseConnectorControl,

@@ -122,6 +122,13 @@ export class MessageStream {
     }
     let at = 0;
     if (this.#left > 0) {
+      if (this.#passing && this.#left < chunk.length) {
+        // The end of a row and what follows it leave together.
+        at = this.#left;
+        this.#left = 0;
+        this.#scan(chunk, at, 0);
+        return;
+      }
       at = this.#continue(chunk);
       if (this.#stopped || this.#waiting) return;
     }
@@ -198,12 +205,13 @@ export class MessageStream {
     return at;
   }
 
-  #scan(chunk: Uint8Array, from: number): void {
+  /** Reads messages from `from` on; the bytes from `passed` up to there pass and are not emitted yet. */
+  #scan(chunk: Uint8Array, from: number, passed: number = from): void {
     const sink = this.#sink;
     const types = this.#types;
     const end = chunk.length;
     /** Start of the bytes that pass and are not emitted yet. */
-    let run = from;
+    let run = passed;
     let at = from;
     while (at + HEADER_SIZE <= end) {
       const type = chunk[at]!;
