@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import pg from "pg";
 import { digestOf } from "../../policies/canonical.ts";
 import type { Library } from "../../policies/compile.ts";
-import { buildCatalog, catalogQueries } from "../../policies/postgres/catalog.ts";
+import { buildCatalog, type CatalogRow, catalogQueries } from "../../policies/postgres/catalog.ts";
 import type { Catalog, CatalogColumn, CatalogRelation } from "../../policies/postgres/catalog-types.ts";
 import type { SqlRule, Task } from "../../policies/task.ts";
 import { exit, type PolicyIo } from "./io.ts";
@@ -46,9 +46,9 @@ export async function readCatalog(url: string, library: Library, resource: strin
     const functions = Object.values(library.bundle.tasks)
       .filter((task) => task.resource === resource)
       .flatMap((task) => task.functions);
-    const rows: Record<string, Record<string, unknown>[]> = {};
+    const rows: Record<string, readonly CatalogRow[]> = {};
     for (const { name, text, values } of catalogQueries(found.rows, [...new Set(functions)])) {
-      rows[name] = (await client.query(text, [...values])).rows;
+      rows[name] = (await client.query<Record<string, unknown>>(text, [...values])).rows;
     }
     return buildCatalog(rows);
   } finally {

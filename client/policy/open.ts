@@ -27,7 +27,7 @@ export interface PolicySource {
 export interface OpenPolicy {
   readonly library: Library;
   readonly parser: Parser;
-  /** The decider of a task's statements. Asks for the catalog at first use; the same object for a task. */
+  /** The decider of a task's statements, each as the first of a session. Finds the catalog at first use. */
   decider(task: Task): Promise<StatementDecider>;
 }
 
@@ -61,7 +61,10 @@ export async function openPolicy(source: PolicySource, io: PolicyIo): Promise<Op
         );
       }
       const own = catalog === null ? guessCatalog(task) : restrictCatalog(catalog, task);
-      const decider = createDecider({ task, catalog: own, parser });
+      // A decider remembers what its session declared, and each text here is a session of its own.
+      const decider = {
+        decide: (text: string) => createDecider({ task, catalog: own, parser }).decide(text),
+      };
       deciders.set(task.name, decider);
       return decider;
     },
