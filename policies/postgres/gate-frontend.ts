@@ -1,17 +1,5 @@
 /** The client's half of the gate: every message decided, and sent on, replaced, held or dropped, in order. */
-import { concat } from "../../wire/postgres/cursor.ts";
-import {
-  bareMessage,
-  closeMessage,
-  decodeBind,
-  decodeExecute,
-  decodeParse,
-  decodeQuery,
-  decodeTarget,
-  describeMessage,
-  parseMessage,
-  queryMessage,
-} from "../../wire/postgres/frontend.ts";
+import { bareMessage, decodeQuery, queryMessage } from "../../wire/postgres/frontend.ts";
 import { Frontend } from "../../wire/postgres/messages.ts";
 import {
   type MessageSink,
@@ -22,28 +10,15 @@ import {
   type Violation,
 } from "../../wire/postgres/stream.ts";
 import type { StatementDecision } from "./decision.ts";
-import type { NameEntry } from "./gate-names.ts";
-import { recordParams } from "./gate-params.ts";
-import {
-  malformed,
-  mustFailExtended,
-  mustFailQuery,
-  mustFailUnnamedParse,
-  type Refusal,
-  refusal,
-  refusalOf,
-  UNUSED_NAME,
-} from "./gate-refusal.ts";
-import { owe, type Portal, type Prepared, type ReplyKind, type Run } from "./gate-replies.ts";
+import { ExtendedProtocol } from "./gate-extended.ts";
+import { Holds } from "./gate-holds.ts";
+import { malformed, mustFailQuery, type Refusal, refusal } from "./gate-refusal.ts";
+import { owe, type Run } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
-import type { GateHold, HoldVerdict, RecordedParam } from "./gate-types.ts";
+import { closed, refusalFor, sqlPortals, sqlStatements } from "./gate-statements.ts";
 
 /** Replies that may be owed at once; more wait in the client's buffer. */
 const maxOwed = 8192;
-/** Prepared statements and portals that a session may keep. */
-const maxNames = 2048;
-/** Characters of all prepared statements' texts. */
-const maxPreparedText = 8 * 1024 * 1024;
 /** Bytes of an over-size message that are recorded. */
 const keptOfOversize = 1024;
 
@@ -66,31 +41,21 @@ export const frontendTypes: Uint8Array = treatments(
   [Frontend.CopyData],
 );
 
-/** A statement that waits for its approval. */
-interface Parked {
-  readonly id: number;
-  readonly run: Run;
-  readonly decision: StatementDecision;
-  verdict: HoldVerdict | null;
-}
-
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
 export class FrontendHalf implements MessageSink {
   readonly #session: GateSession;
-  readonly #notice: (message: string, hint?: string) => void;
   /** Query messages of rewritten texts; decisions are the decider's cached objects. */
   readonly #rewritten = new WeakMap<StatementDecision, Uint8Array>();
   /** Set once by the gate. */
   stream!: MessageStream;
-  #parked: Parked | null = null;
-  #holds = 0;
-  /** While waiting: the cycle that must be settled first, or 0. */
-  #waitsFor = 0;
+  readonly holds: Holds;
+  readonly #extended: ExtendedProtocol;
 
   constructor(session: GateSession, notice: (message: string, hint?: string) => void) {
     this.#session = session;
-    this.#notice = notice;
+    this.holds = new Holds(session, notice);
+    this.#extended = new ExtendedProtocol(session, this.holds);
   }
 
   emit(bytes: Uint8Array): void {
@@ -99,60 +64,43 @@ export class FrontendHalf implements MessageSink {
 
   /** Whether what the waiting message waits for has come. */
   get mayResume(): boolean {
-    if (this.#parked && !this.#parked.verdict) return false;
+    if (this.holds.waiting) return false;
     const { replies, settled } = this.#session;
-    return !this.#copyPending && replies.length < maxOwed / 2 && this.#waitsFor <= settled;
+    return !this.#copyPending && replies.length < maxOwed / 2 && this.#extended.waitsFor <= settled;
   }
 
   get #copyPending(): boolean {
     return this.#session.copyIn !== null && !this.#session.copyMode;
   }
 
-  /** The verdict for a parked statement; false when it no longer waits. */
-  resolve(id: number, verdict: HoldVerdict): boolean {
-    const parked = this.#parked;
-    if (!parked || parked.id !== id || parked.verdict) return false;
-    parked.verdict = verdict;
-    const at = this.#session.clock();
-    this.#session.record({ t: "held", n: parked.run.n, verdict: verdict.effect, at });
-    return true;
-  }
-
-  /** The server discards what is parked: an earlier message of its cycle failed. */
-  skipParked(): void {
-    if (!this.#parked) return;
-    this.resolve(this.#parked.id, {
-      effect: "deny",
-      code: "SKIPPED",
-      message: "an earlier statement failed",
-    });
-  }
-
   message(type: number, bytes: Uint8Array, start: number, end: number): Verdict {
     const session = this.#session;
     if (this.#copyPending || session.replies.length >= maxOwed) return Verdict.Wait;
-    this.#waitsFor = 0;
+    this.#extended.waitsFor = 0;
     if (type === Frontend.Terminate) return this.#terminate();
     if (session.copyMode) return this.#inCopy(type);
     if (type === Frontend.CopyDone || type === Frontend.CopyFail) return this.#strayCopy(type);
     session.copyDraining = false;
     if (session.skipping) {
-      if (type !== Frontend.Sync) return this.#discard();
+      if (type !== Frontend.Sync) {
+        this.holds.discard();
+        return Verdict.Drop;
+      }
       session.skipping = false;
     }
     switch (type) {
       case Frontend.Query:
         return this.#query(bytes, start, end);
       case Frontend.Parse:
-        return this.#parse(bytes, start, end);
+        return this.#extended.parse(bytes, start, end);
       case Frontend.Bind:
-        return this.#bind(bytes, start, end);
+        return this.#extended.bind(bytes, start, end);
       case Frontend.Describe:
-        return this.#describe(bytes, start, end);
+        return this.#extended.describe(bytes, start, end);
       case Frontend.Execute:
-        return this.#execute(bytes, start, end);
+        return this.#extended.execute(bytes, start, end);
       case Frontend.Close:
-        return this.#close(bytes, start, end);
+        return this.#extended.close(bytes, start, end);
       case Frontend.Sync:
         if (end !== start) return this.#fatal("MESSAGE_MALFORMED", "invalid message format");
         session.replies.push(owe("sync", session.cycle));
@@ -199,7 +147,7 @@ export class FrontendHalf implements MessageSink {
     }
     const nul = type === Frontend.Parse ? bytes.indexOf(0) : -1;
     const text = nul < 0 ? "" : decoder.decode(bytes.subarray(nul + 1));
-    return this.#refuse(
+    return this.#extended.refuse(
       type === Frontend.Parse ? "parse" : "bind",
       session.begin("extended", text, null, why),
       why,
@@ -255,19 +203,9 @@ export class FrontendHalf implements MessageSink {
     return this.#fatal("COPY_NOT_ALLOWED", "COPY data without a COPY FROM STDIN that the task allows");
   }
 
-  #discard(): Verdict {
-    const parked = this.#parked;
-    this.#parked = null;
-    if (parked) {
-      parked.run.tag = "SKIPPED";
-      this.#session.outcome(parked.run);
-    }
-    return Verdict.Drop;
-  }
-
   #query(bytes: Uint8Array, start: number, end: number): Verdict {
     const session = this.#session;
-    const parked = this.#takeParked();
+    const parked = this.holds.take();
     if (parked === "waiting") return Verdict.Wait;
     const query = decodeQuery(bytes, start, end);
     if (!query.ok) {
@@ -279,11 +217,13 @@ export class FrontendHalf implements MessageSink {
     }
     const { text } = query.message;
     const decision = parked?.decision ?? session.decide(text);
-    const why = this.#refusalFor(decision, parked);
+    const why = refusalFor(session, decision, parked);
     if (why) return this.#refuseQuery(parked?.run ?? session.begin("simple", text, decision, why), why);
     const run = parked?.run ?? session.begin("simple", text, decision, null);
     if (decision.effect === "hold" && !parked) {
-      return this.#park("simple", text, decision, run, []) ?? this.#query(bytes, start, end);
+      return this.holds.park("simple", text, decision, run, [])
+        ? Verdict.Wait
+        : this.#query(bytes, start, end);
     }
     const { cycle } = session;
     session.cycle += 1;
@@ -292,10 +232,10 @@ export class FrontendHalf implements MessageSink {
       run,
       sameText,
       statements: [
-        ...this.#closed(session.statements.close("", cycle)),
-        ...this.#sqlStatements(decision, cycle),
+        ...closed(session.statements.close("", cycle)),
+        ...sqlStatements(session, decision, cycle),
       ],
-      portals: [...this.#closed(session.portals.close("", cycle)), ...this.#sqlPortals(decision, cycle)],
+      portals: [...closed(session.portals.close("", cycle)), ...sqlPortals(session, decision, cycle)],
     });
     session.replies.push(reply);
     if (decision.statements.some((statement) => statement.copyIn)) session.copyIn = reply;
@@ -315,8 +255,8 @@ export class FrontendHalf implements MessageSink {
     const session = this.#session;
     const { cycle } = session;
     session.cycle += 1;
-    const statements = this.#closed(session.statements.close("", cycle));
-    const portals = this.#closed(session.portals.close("", cycle));
+    const statements = closed(session.statements.close("", cycle));
+    const portals = closed(session.portals.close("", cycle));
     session.replies.push(owe("query", cycle, { run, refusal: why, statements, portals }));
     return mustFailQuery;
   }
@@ -326,248 +266,4 @@ export class FrontendHalf implements MessageSink {
     const why = refusal("FUNCTION_CALL_REFUSED", "42501", "the function call protocol is not allowed");
     return this.#refuseQuery(this.#session.begin("simple", "", null, why), why);
   }
-
-  #parse(bytes: Uint8Array, start: number, end: number): Verdict {
-    const session = this.#session;
-    const parse = decodeParse(bytes, start, end);
-    if (!parse.ok) {
-      const why = malformed(parse.malformed);
-      return this.#refuse("parse", session.begin("extended", "", null, why), why);
-    }
-    const { name, text, parameterTypes } = parse.message;
-    const decision = session.decide(text);
-    let why = this.#refusalFor(decision, null);
-    const { size, weight } = session.statements;
-    if (!why && (size >= maxNames || weight + text.length > maxPreparedText)) {
-      why = refusal("TOO_MANY_STATEMENTS", "54000", "this session has too many prepared statements");
-    }
-    const { cycle } = session;
-    if (why) {
-      const run = session.begin("extended", text, decision, why);
-      if (name !== "") return this.#refuse("parse", run, why);
-      const statements = this.#closed(session.statements.close("", cycle));
-      session.replies.push(owe("parse", cycle, { run, refusal: why, statements }));
-      session.skipping = true;
-      return mustFailUnnamedParse;
-    }
-    const prepared: Prepared = { text, decision, verified: false, rows: false, describedIn: 0 };
-    const entry = session.statements.define(name, prepared, cycle);
-    session.replies.push(owe("parse", cycle, { prepared, statements: [entry] }));
-    if (decision.rewritten === text) return Verdict.Pass;
-    return parseMessage(name, decision.rewritten!, parameterTypes);
-  }
-
-  #bind(bytes: Uint8Array, start: number, end: number): Verdict {
-    const session = this.#session;
-    const parked = this.#takeParked();
-    if (parked === "waiting") return Verdict.Wait;
-    const bind = decodeBind(bytes, start, end);
-    if (!bind.ok) {
-      const why = malformed(bind.malformed);
-      return this.#refuse("bind", session.begin("extended", "", null, why), why);
-    }
-    const { portal, statement } = bind.message;
-    const found = session.statements.find(statement, session.cycle);
-    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-    if (found.is === "missing") {
-      const why = noStatement(statement);
-      return this.#refuse("bind", session.begin("extended", "", null, why), why);
-    }
-    const prepared = found.value;
-    const { decision, text } = prepared;
-    let why = this.#refusalFor(decision, parked);
-    if (!why && portal !== "" && session.portals.size >= maxNames) {
-      why = refusal("TOO_MANY_PORTALS", "54000", "this session has too many portals");
-    }
-    const params = parked ? [] : recordParams(bind.message);
-    const run = parked?.run ?? session.begin("extended", text, decision, why, params);
-    if (why) return this.#refuse("bind", run, why);
-    if (decision.effect === "hold" && !parked) {
-      return this.#park("extended", text, decision, run, params) ?? this.#bind(bytes, start, end);
-    }
-    const entry = session.portals.define(portal, { prepared, run }, session.cycle);
-    session.replies.push(owe("bind", session.cycle, { run, portals: [entry] }));
-    return Verdict.Pass;
-  }
-
-  #describe(bytes: Uint8Array, start: number, end: number): Verdict {
-    const session = this.#session;
-    const describe = decodeTarget(bytes, start, end);
-    if (!describe.ok) return this.#refuse("describe_portal", null, malformed(describe.malformed));
-    const { target, name } = describe.message;
-    if (target === "statement") {
-      const found = session.statements.find(name, session.cycle);
-      if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-      if (found.is === "missing") return this.#refuse("describe_statement", null, noStatement(name));
-      return this.#owedDescription("describe_statement", found.value, false);
-    }
-    const found = session.portals.find(name, session.cycle);
-    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-    if (found.is === "missing") return this.#refuse("describe_portal", null, noPortal(name));
-    return this.#owedDescription("describe_portal", found.value.prepared, false);
-  }
-
-  #owedDescription(
-    kind: "describe_statement" | "describe_portal",
-    prepared: Prepared,
-    hidden: boolean,
-  ): typeof Verdict.Pass {
-    const { cycle, replies } = this.#session;
-    prepared.describedIn = cycle;
-    replies.push(owe(kind, cycle, { prepared, hidden }));
-    return Verdict.Pass;
-  }
-
-  #execute(bytes: Uint8Array, start: number, end: number): Verdict {
-    const session = this.#session;
-    const execute = decodeExecute(bytes, start, end);
-    if (!execute.ok) return this.#refuse("execute", null, malformed(execute.malformed));
-    const { portal } = execute.message;
-    const { cycle } = session;
-    const found = session.portals.find(portal, cycle);
-    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-    if (found.is === "missing") return this.#refuse("execute", null, noPortal(portal));
-    const { prepared, run } = found.value;
-    const { decision } = prepared;
-    // The statement was counted at Bind; a portal kept open past the grant or a limit is stopped here (P10).
-    const why = session.mayRun(null) ?? this.#rowsSpent(decision);
-    if (why) return this.#refuse("execute", run, why);
-    // Rows must not come before it is known where they come from, also when the client does not ask.
-    const unseen = !prepared.verified && prepared.describedIn !== cycle;
-    if (unseen) this.#owedDescription("describe_portal", prepared, true);
-    const reply = owe("execute", cycle, {
-      run,
-      prepared,
-      statements: this.#sqlStatements(decision, cycle),
-      portals: this.#sqlPortals(decision, cycle),
-    });
-    session.replies.push(reply);
-    if (decision.statements.some((statement) => statement.copyIn)) session.copyIn = reply;
-    if (!unseen) return Verdict.Pass;
-    return concat([describeMessage("portal", portal), bytes.subarray(start - 5, end)]);
-  }
-
-  #rowsSpent(decision: StatementDecision): Refusal | null {
-    const limit = this.#session.task.limits.rows;
-    if (limit === null || this.#session.stats.rows < limit) return null;
-    if (!decision.statements.some((statement) => statement.returnsRows)) return null;
-    return refusal("LIMIT_ROWS", "53400", `the task allows ${limit} rows a session`);
-  }
-
-  #close(bytes: Uint8Array, start: number, end: number): Verdict {
-    const session = this.#session;
-    const close = decodeTarget(bytes, start, end);
-    if (!close.ok) return this.#refuse("close", null, malformed(close.malformed));
-    const { target, name } = close.message;
-    const { cycle } = session;
-    if (target === "statement") {
-      const found = session.statements.find(name, cycle);
-      if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-      session.replies.push(
-        owe("close", cycle, { statements: this.#closed(session.statements.close(name, cycle)) }),
-      );
-      // To close what is not there is no error. A name that this gate did not make is left alone.
-      return found.is === "here" ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
-    }
-    const found = session.portals.find(name, cycle);
-    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-    session.replies.push(owe("close", cycle, { portals: this.#closed(session.portals.close(name, cycle)) }));
-    return found.is === "here" ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
-  }
-
-  /** Makes the server fail here, and drops what it will discard up to the Sync. */
-  #refuse(kind: ReplyKind, run: Run | null, why: Refusal): Uint8Array {
-    const session = this.#session;
-    session.replies.push(owe(kind, session.cycle, { run, refusal: why }));
-    session.skipping = true;
-    return mustFailExtended;
-  }
-
-  #waitForCycle(cycle: number): Verdict {
-    this.#waitsFor = cycle;
-    return Verdict.Wait;
-  }
-
-  /** Null when the statement may go on: to the server, or into a hold. */
-  #refusalFor(decision: StatementDecision, parked: Parked | null): Refusal | null {
-    if (decision.effect === "deny" || decision.rewritten === null) return refusalOf(decision);
-    const verdict = parked?.verdict;
-    if (verdict?.effect === "deny") {
-      const { code, message, hint, sqlstate } = verdict;
-      return refusal(code, sqlstate ?? "42501", message, hint ?? null);
-    }
-    if (decision.effect === "hold" && !this.#session.host.hold) {
-      return refusal(
-        "APPROVAL_REQUIRED",
-        "42501",
-        "this statement needs an approval, which is not possible here",
-      );
-    }
-    // What was parked was counted when it was.
-    return this.#session.mayRun(parked ? null : decision) ?? this.#rowsSpent(decision);
-  }
-
-  /** The parked statement that is given again, once it has its verdict. */
-  #takeParked(): Parked | null | "waiting" {
-    const parked = this.#parked;
-    if (!parked) return null;
-    if (!parked.verdict) return "waiting";
-    this.#parked = null;
-    return parked;
-  }
-
-  /** Parks the message in hand. Null when the host gave its verdict at once. */
-  #park(
-    protocol: "simple" | "extended",
-    text: string,
-    decision: StatementDecision,
-    run: Run,
-    params: readonly RecordedParam[],
-  ): Verdict | null {
-    this.#holds += 1;
-    const id = this.#holds;
-    const parked: Parked = { id, run, decision, verdict: null };
-    this.#parked = parked;
-    const hold: GateHold = { id, n: run.n, protocol, text, decision, params, notice: this.#notice };
-    this.#session.host.hold!(hold);
-    return parked.verdict ? null : Verdict.Wait;
-  }
-
-  #closed<Value>(entry: NameEntry<Value> | null): NameEntry<Value>[] {
-    return entry ? [entry] : [];
-  }
-
-  /** PREPARE and DEALLOCATE share their names with Parse: what SQL changes, the gate no longer vouches for. */
-  #sqlStatements(decision: StatementDecision, cycle: number): NameEntry<Prepared>[] {
-    const { statements } = this.#session;
-    const closed: NameEntry<Prepared>[] = [];
-    for (const { kind, name } of decision.statements) {
-      if (kind !== "Prepare" && kind !== "Deallocate" && kind !== "Discard") continue;
-      if (typeof name === "string") closed.push(...this.#closed(statements.close(name, cycle)));
-      else closed.push(...statements.closeNamed(cycle));
-    }
-    return closed;
-  }
-
-  /** DECLARE and CLOSE share theirs with Bind. */
-  #sqlPortals(decision: StatementDecision, cycle: number): NameEntry<Portal>[] {
-    const { portals } = this.#session;
-    const closed: NameEntry<Portal>[] = [];
-    for (const { kind, name } of decision.statements) {
-      if (kind !== "DeclareCursor" && kind !== "ClosePortal" && kind !== "Discard") continue;
-      if (typeof name === "string") closed.push(...this.#closed(portals.close(name, cycle)));
-      else closed.push(...portals.closeNamed(cycle));
-    }
-    return closed;
-  }
-}
-
-function noStatement(name: string): Refusal {
-  const what =
-    name === "" ? "unnamed prepared statement does not exist" : `prepared statement "${name}" does not exist`;
-  return refusal("STATEMENT_UNKNOWN", "26000", what);
-}
-
-function noPortal(name: string): Refusal {
-  return refusal("PORTAL_UNKNOWN", "34000", `portal "${name}" does not exist`);
 }

@@ -120,16 +120,18 @@ export class GateSession {
       if (statement.effect === "read" || statement.effect === "write") counted += 1;
     }
     if (counted > 0 && limits.statements !== null && this.stats.statements + counted > limits.statements) {
-      return refusal(
-        "LIMIT_STATEMENTS",
-        "53400",
-        `the task allows ${limits.statements} statements a session`,
-      );
+      return this.limit("LIMIT_STATEMENTS", `${limits.statements} statements`);
     }
     if (limits.bytes !== null && this.rowBytes >= limits.bytes) {
-      return refusal("LIMIT_BYTES", "53400", `the task allows ${limits.bytes} bytes a session`);
+      return this.limit("LIMIT_BYTES", `${limits.bytes} bytes`);
     }
     return null;
+  }
+
+  /** The refusal of what is past a limit, with the line that sets it. */
+  limit(code: string, what: string): Refusal {
+    const message = `the task allows ${what} a session`;
+    return { ...refusal(code, "53400", message), rule: this.task.refs.limits };
   }
 
   /** Numbers and records a statement. Call before its bytes go to the server. */

@@ -117,7 +117,7 @@ export class PostgresGate {
       session,
       parameters,
       () => this.#greeting(),
-      () => this.#frontend.skipParked(),
+      () => this.#frontend.holds.skip(),
     );
     this.#fromServer = new MessageStream(backend, { types: backendTypes, maxMessage: MAX_BACKEND_MESSAGE });
     backend.stream = this.#fromServer;
@@ -157,7 +157,7 @@ export class PostgresGate {
    * checked again. False when nothing waits under this id (any more).
    */
   resolveHold(id: number, verdict: HoldVerdict): boolean {
-    if (this.#ended || !this.#frontend.resolve(id, verdict)) return false;
+    if (this.#ended || !this.#frontend.holds.resolve(id, verdict)) return false;
     this.#settle();
     return true;
   }

@@ -1,0 +1,211 @@
+/**
+ * The extended protocol: Parse, Bind, Describe, Execute, Close, each decided or checked against what the gate
+ * itself let be parsed and bound. Returns what becomes of each message.
+ */
+import { concat } from "../../wire/postgres/cursor.ts";
+import {
+  closeMessage,
+  decodeBind,
+  decodeExecute,
+  decodeParse,
+  decodeTarget,
+  describeMessage,
+  parseMessage,
+} from "../../wire/postgres/frontend.ts";
+import { Verdict } from "../../wire/postgres/stream.ts";
+import type { Holds } from "./gate-holds.ts";
+import { recordParams } from "./gate-params.ts";
+import {
+  malformed,
+  mustFailExtended,
+  mustFailUnnamedParse,
+  type Refusal,
+  refusal,
+  UNUSED_NAME,
+} from "./gate-refusal.ts";
+import { owe, type Prepared, type ReplyKind, type Run } from "./gate-replies.ts";
+import type { GateSession } from "./gate-session.ts";
+import { closed, refusalFor, rowsSpent, sqlPortals, sqlStatements } from "./gate-statements.ts";
+
+/** Prepared statements and portals that a session may keep. */
+const maxNames = 2048;
+/** Characters of all prepared statements' texts. */
+const maxPreparedText = 8 * 1024 * 1024;
+
+export class ExtendedProtocol {
+  readonly #session: GateSession;
+  readonly #holds: Holds;
+  /** The cycle that must be settled before the message that was last told to wait, or 0. */
+  waitsFor = 0;
+
+  constructor(session: GateSession, holds: Holds) {
+    this.#session = session;
+    this.#holds = holds;
+  }
+
+  parse(bytes: Uint8Array, start: number, end: number): Verdict {
+    const session = this.#session;
+    const parse = decodeParse(bytes, start, end);
+    if (!parse.ok) {
+      const why = malformed(parse.malformed);
+      return this.refuse("parse", session.begin("extended", "", null, why), why);
+    }
+    const { name, text, parameterTypes } = parse.message;
+    const decision = session.decide(text);
+    let why = refusalFor(session, decision, null);
+    const { size, weight } = session.statements;
+    if (!why && (size >= maxNames || weight + text.length > maxPreparedText)) {
+      why = refusal("TOO_MANY_STATEMENTS", "54000", "this session has too many prepared statements");
+    }
+    const { cycle } = session;
+    if (why) {
+      const run = session.begin("extended", text, decision, why);
+      if (name !== "") return this.refuse("parse", run, why);
+      const statements = closed(session.statements.close("", cycle));
+      session.replies.push(owe("parse", cycle, { run, refusal: why, statements }));
+      session.skipping = true;
+      return mustFailUnnamedParse;
+    }
+    const prepared: Prepared = { text, decision, verified: false, rows: false, describedIn: 0 };
+    const entry = session.statements.define(name, prepared, cycle);
+    session.replies.push(owe("parse", cycle, { prepared, statements: [entry] }));
+    if (decision.rewritten === text) return Verdict.Pass;
+    return parseMessage(name, decision.rewritten!, parameterTypes);
+  }
+
+  bind(bytes: Uint8Array, start: number, end: number): Verdict {
+    const session = this.#session;
+    const parked = this.#holds.take();
+    if (parked === "waiting") return Verdict.Wait;
+    const bind = decodeBind(bytes, start, end);
+    if (!bind.ok) {
+      const why = malformed(bind.malformed);
+      return this.refuse("bind", session.begin("extended", "", null, why), why);
+    }
+    const { portal, statement } = bind.message;
+    const found = session.statements.find(statement, session.cycle);
+    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
+    if (found.is === "missing") {
+      const why = noStatement(statement);
+      return this.refuse("bind", session.begin("extended", "", null, why), why);
+    }
+    const prepared = found.value;
+    const { decision, text } = prepared;
+    let why = refusalFor(session, decision, parked);
+    if (!why && portal !== "" && session.portals.size >= maxNames) {
+      why = refusal("TOO_MANY_PORTALS", "54000", "this session has too many portals");
+    }
+    const params = parked ? [] : recordParams(bind.message);
+    const run = parked?.run ?? session.begin("extended", text, decision, why, params);
+    if (why) return this.refuse("bind", run, why);
+    if (decision.effect === "hold" && !parked) {
+      return this.#holds.park("extended", text, decision, run, params)
+        ? Verdict.Wait
+        : this.bind(bytes, start, end);
+    }
+    const entry = session.portals.define(portal, { prepared, run }, session.cycle);
+    session.replies.push(owe("bind", session.cycle, { run, portals: [entry] }));
+    return Verdict.Pass;
+  }
+
+  describe(bytes: Uint8Array, start: number, end: number): Verdict {
+    const session = this.#session;
+    const describe = decodeTarget(bytes, start, end);
+    if (!describe.ok) return this.refuse("describe_portal", null, malformed(describe.malformed));
+    const { target, name } = describe.message;
+    if (target === "statement") {
+      const found = session.statements.find(name, session.cycle);
+      if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
+      if (found.is === "missing") return this.refuse("describe_statement", null, noStatement(name));
+      return this.#owedDescription("describe_statement", found.value, false);
+    }
+    const found = session.portals.find(name, session.cycle);
+    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
+    if (found.is === "missing") return this.refuse("describe_portal", null, noPortal(name));
+    return this.#owedDescription("describe_portal", found.value.prepared, false);
+  }
+
+  #owedDescription(
+    kind: "describe_statement" | "describe_portal",
+    prepared: Prepared,
+    hidden: boolean,
+  ): typeof Verdict.Pass {
+    const { cycle, replies } = this.#session;
+    prepared.describedIn = cycle;
+    replies.push(owe(kind, cycle, { prepared, hidden }));
+    return Verdict.Pass;
+  }
+
+  execute(bytes: Uint8Array, start: number, end: number): Verdict {
+    const session = this.#session;
+    const execute = decodeExecute(bytes, start, end);
+    if (!execute.ok) return this.refuse("execute", null, malformed(execute.malformed));
+    const { portal } = execute.message;
+    const { cycle } = session;
+    const found = session.portals.find(portal, cycle);
+    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
+    if (found.is === "missing") return this.refuse("execute", null, noPortal(portal));
+    const { prepared, run } = found.value;
+    const { decision } = prepared;
+    // The statement was counted at Bind; a portal kept open past the grant or a limit is stopped here (P10).
+    const why = session.mayRun(null) ?? rowsSpent(session, decision);
+    if (why) return this.refuse("execute", run, why);
+    // Rows must not come before it is known where they come from, also when the client does not ask.
+    const unseen = !prepared.verified && prepared.describedIn !== cycle;
+    if (unseen) this.#owedDescription("describe_portal", prepared, true);
+    const reply = owe("execute", cycle, {
+      run,
+      prepared,
+      statements: sqlStatements(session, decision, cycle),
+      portals: sqlPortals(session, decision, cycle),
+    });
+    session.replies.push(reply);
+    if (decision.statements.some((statement) => statement.copyIn)) session.copyIn = reply;
+    if (!unseen) return Verdict.Pass;
+    return concat([describeMessage("portal", portal), bytes.subarray(start - 5, end)]);
+  }
+
+  close(bytes: Uint8Array, start: number, end: number): Verdict {
+    const session = this.#session;
+    const close = decodeTarget(bytes, start, end);
+    if (!close.ok) return this.refuse("close", null, malformed(close.malformed));
+    const { target, name } = close.message;
+    const { cycle } = session;
+    if (target === "statement") {
+      const found = session.statements.find(name, cycle);
+      if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
+      session.replies.push(
+        owe("close", cycle, { statements: closed(session.statements.close(name, cycle)) }),
+      );
+      // To close what is not there is no error. A name that this gate did not make is left alone.
+      return found.is === "here" ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
+    }
+    const found = session.portals.find(name, cycle);
+    if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
+    session.replies.push(owe("close", cycle, { portals: closed(session.portals.close(name, cycle)) }));
+    return found.is === "here" ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
+  }
+
+  /** Makes the server fail here, and drops what it will discard up to the Sync. */
+  refuse(kind: ReplyKind, run: Run | null, why: Refusal): Uint8Array {
+    const session = this.#session;
+    session.replies.push(owe(kind, session.cycle, { run, refusal: why }));
+    session.skipping = true;
+    return mustFailExtended;
+  }
+
+  #waitForCycle(cycle: number): Verdict {
+    this.waitsFor = cycle;
+    return Verdict.Wait;
+  }
+}
+
+function noStatement(name: string): Refusal {
+  const what =
+    name === "" ? "unnamed prepared statement does not exist" : `prepared statement "${name}" does not exist`;
+  return refusal("STATEMENT_UNKNOWN", "26000", what);
+}
+
+function noPortal(name: string): Refusal {
+  return refusal("PORTAL_UNKNOWN", "34000", `portal "${name}" does not exist`);
+}

@@ -1,0 +1,75 @@
+/** Whether a decided statement goes on, and which names it takes from the protocol's reach. */
+import type { StatementDecision } from "./decision.ts";
+import type { Parked } from "./gate-holds.ts";
+import type { NameEntry } from "./gate-names.ts";
+import { type Refusal, refusal, refusalOf } from "./gate-refusal.ts";
+import type { Portal, Prepared } from "./gate-replies.ts";
+import type { GateSession } from "./gate-session.ts";
+
+/** Null when the statement may go on: to the server, or into a hold. */
+export function refusalFor(
+  session: GateSession,
+  decision: StatementDecision,
+  parked: Parked | null,
+): Refusal | null {
+  if (decision.effect === "deny" || decision.rewritten === null) return refusalOf(decision);
+  const verdict = parked?.verdict;
+  if (verdict?.effect === "deny") {
+    const { code, message, hint, sqlstate } = verdict;
+    return refusal(code, sqlstate ?? "42501", message, hint ?? null);
+  }
+  if (decision.effect === "hold" && !session.host.hold) {
+    return refusal(
+      "APPROVAL_REQUIRED",
+      "42501",
+      "this statement needs an approval, which is not possible here",
+    );
+  }
+  // What was parked was counted when it was.
+  return session.mayRun(parked ? null : decision) ?? rowsSpent(session, decision);
+}
+
+/** The refusal of a statement with rows when the task's rows are used up. */
+export function rowsSpent(session: GateSession, decision: StatementDecision): Refusal | null {
+  const limit = session.task.limits.rows;
+  if (limit === null || session.stats.rows < limit) return null;
+  if (!decision.statements.some((statement) => statement.returnsRows)) return null;
+  return session.limit("LIMIT_ROWS", `${limit} rows`);
+}
+
+/** One entry or none, as a list. */
+export function closed<Value>(entry: NameEntry<Value> | null): NameEntry<Value>[] {
+  return entry ? [entry] : [];
+}
+
+/** PREPARE and DEALLOCATE share their names with Parse: what SQL changes, the gate no longer vouches for. */
+export function sqlStatements(
+  session: GateSession,
+  decision: StatementDecision,
+  cycle: number,
+): NameEntry<Prepared>[] {
+  const { statements } = session;
+  const gone: NameEntry<Prepared>[] = [];
+  for (const { kind, name } of decision.statements) {
+    if (kind !== "Prepare" && kind !== "Deallocate" && kind !== "Discard") continue;
+    if (typeof name === "string") gone.push(...closed(statements.close(name, cycle)));
+    else gone.push(...statements.closeNamed(cycle));
+  }
+  return gone;
+}
+
+/** DECLARE and CLOSE share theirs with Bind. */
+export function sqlPortals(
+  session: GateSession,
+  decision: StatementDecision,
+  cycle: number,
+): NameEntry<Portal>[] {
+  const { portals } = session;
+  const gone: NameEntry<Portal>[] = [];
+  for (const { kind, name } of decision.statements) {
+    if (kind !== "DeclareCursor" && kind !== "ClosePortal" && kind !== "Discard") continue;
+    if (typeof name === "string") gone.push(...closed(portals.close(name, cycle)));
+    else gone.push(...portals.closeNamed(cycle));
+  }
+  return gone;
+}
