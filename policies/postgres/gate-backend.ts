@@ -17,7 +17,7 @@ import {
 } from "../../wire/postgres/stream.ts";
 import { checkOrigins } from "./gate-origins.ts";
 import { refusalFields } from "./gate-refusal.ts";
-import type { Reply } from "./gate-replies.ts";
+import { countsRows, mayHaveRows, type Reply } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
 import type { SessionParameters } from "./gate-startup.ts";
 
@@ -345,7 +345,7 @@ export class BackendHalf implements MessageSink {
       reply.rows = false;
       reply.copyOut = false;
       reply.answered = true;
-    } else this.#failExtended(reply);
+    } else if (!session.failExtended(reply)) this.#skip();
     return errorResponse(shown);
   }
 
@@ -356,42 +356,6 @@ export class BackendHalf implements MessageSink {
     // A position in a rewritten text means nothing in the user's.
     const same = sent ? decision?.rewritten === sent.text : reply.sameText;
     return position !== undefined && same ? { ...shown, P: position } : shown;
-  }
-
-  /** An error in the extended protocol: what the server now discards will have no replies. */
-  #failExtended(failed: Reply): void {
-    const session = this.#session;
-    session.replies.shift();
-    if (failed.kind === "parse" && failed.statements[0]?.name === "") {
-      // PostgreSQL drops the unnamed statement before it parses the new one.
-      session.statements.fail(failed.statements[0]);
-    } else session.cancelNames(failed);
-    if (failed.run) session.outcome(failed.run);
-    const { discarded, synced } = session.replies.discardUntilSync();
-    for (let i = discarded.length - 1; i >= 0; i--) {
-      const reply = discarded[i]!;
-      session.cancelNames(reply);
-      session.endCopy(reply, true);
-    }
-    this.#skipRuns(failed, discarded);
-    if (!synced) {
-      // Nothing is owed any more, so no earlier cycle is open either.
-      session.settled = session.cycle - 1;
-      session.skipping = true;
-      this.#skip();
-    }
-  }
-
-  /** Each statement that was bound but discarded gets its outcome, once. */
-  #skipRuns(failed: Reply, discarded: readonly Reply[]): void {
-    const told = new Set([failed.run]);
-    for (const reply of discarded) {
-      const { run } = reply;
-      if (!run || told.has(run)) continue;
-      told.add(run);
-      run.tag = "SKIPPED";
-      this.#session.outcome(run);
-    }
   }
 
   #fatal(fields: ErrorFields, reply: Reply | null): Uint8Array {
@@ -408,17 +372,4 @@ export class BackendHalf implements MessageSink {
     session.ending ??= { code: "TARGET_ENDED", message, sqlstate };
     return errorResponse(shown);
   }
-}
-
-/** Rows of an Execute may come when its statement was described to have some, before it in order. */
-function mayHaveRows(reply: Reply): boolean {
-  if (reply.kind !== "execute" || !reply.prepared?.rows) return false;
-  reply.rows = true;
-  reply.counts = countsRows(reply);
-  return true;
-}
-
-function countsRows(reply: Reply): boolean {
-  const { run } = reply;
-  return run?.decision?.statements[run.index]?.returnsRows !== false;
 }

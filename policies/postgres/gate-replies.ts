@@ -146,3 +146,17 @@ export class ReplyQueue {
     return { discarded, synced };
   }
 }
+
+/** Rows of an Execute may come when its statement was described to have some, before it in order. */
+export function mayHaveRows(reply: Reply): boolean {
+  if (reply.kind !== "execute" || !reply.prepared?.rows) return false;
+  reply.rows = true;
+  reply.counts = countsRows(reply);
+  return true;
+}
+
+/** Whether rows of the statement under way count against the task's limit. */
+export function countsRows(reply: Reply): boolean {
+  const { run } = reply;
+  return run?.decision?.statements[run.index]?.returnsRows !== false;
+}

@@ -201,6 +201,38 @@ export class GateSession {
     for (const entry of reply.portals) this.portals.confirm(entry);
   }
 
+  /**
+   * The reply at the head is an error in the extended protocol: what the server now discards will have no
+   * replies. False when the Sync up to which it discards was not sent yet.
+   */
+  failExtended(failed: Reply): boolean {
+    this.replies.shift();
+    const unnamed = failed.kind === "parse" ? failed.statements[0] : undefined;
+    // PostgreSQL drops the unnamed statement before it parses the new one.
+    if (unnamed?.name === "") this.statements.fail(unnamed);
+    else this.cancelNames(failed);
+    if (failed.run) this.outcome(failed.run);
+    const { discarded, synced } = this.replies.discardUntilSync();
+    for (let i = discarded.length - 1; i >= 0; i--) {
+      this.cancelNames(discarded[i]!);
+      this.endCopy(discarded[i]!, true);
+    }
+    // Each statement that was bound but discarded gets its outcome, once.
+    const told = new Set([failed.run]);
+    for (const { run } of discarded) {
+      if (!run || told.has(run)) continue;
+      told.add(run);
+      run.tag = "SKIPPED";
+      this.outcome(run);
+    }
+    if (!synced) {
+      // Nothing is owed any more, so no earlier cycle is open either.
+      this.settled = this.cycle - 1;
+      this.skipping = true;
+    }
+    return synced;
+  }
+
   /** A COPY FROM STDIN is over, one way or the other. */
   endCopy(reply: Reply, failed: boolean): void {
     if (this.copyIn !== reply) return;
