@@ -1,0 +1,306 @@
+/** Decides statement texts under one task on one database: allow with a rewritten text, hold, or deny. */
+import type { SqlRule, Task } from "../task.ts";
+import type { Catalog } from "./catalog-types.ts";
+import { checkText } from "./caps.ts";
+import type { StatementDecider, StatementDecision, StatementSummary } from "./decision.ts";
+import type { Parser } from "./parser.ts";
+import { QueryWalker } from "./query.ts";
+import { type Refusal, refusal, SYNTAX_ERROR, TOO_LARGE } from "./refusal.ts";
+import { OUTERMOST, type Scope } from "./scope.ts";
+import { copyOut, explain, nameOf, setting, type Span, show, transaction } from "./session-statements.ts";
+import { Source } from "./source.ts";
+import { STATEMENT_KINDS } from "./statements.ts";
+import { as, type Fields, list, type RawStatement, sameTree, typeOf, type Wrapped } from "./tree.ts";
+import { World } from "./world.ts";
+import { copyIn, truncate, write } from "./writes.ts";
+
+export interface DeciderOptions {
+  readonly task: Task;
+  readonly catalog: Catalog;
+  readonly parser: Parser;
+  /** Decisions kept, by text; default 500. */
+  readonly cacheSize?: number;
+}
+
+/** Texts longer than this are decided anew each time. */
+const MAX_CACHED_TEXT = 16 * 1024;
+
+/** A decider for one session: it remembers which cursors the session declared. */
+export function createDecider(options: DeciderOptions): StatementDecider {
+  const world = new World(options.task, options.catalog, options.parser);
+  const cacheSize = options.cacheSize ?? 500;
+  const cache = new Map<string, StatementDecision>();
+  const cursors = new Set<string>();
+
+  return {
+    decide(text) {
+      const known = cache.get(text);
+      if (known) return known;
+      const decision = new Deciding(world, text, cursors).decide();
+      // Whether a cursor is known changes during a session.
+      if (text.length <= MAX_CACHED_TEXT && decision.reason !== "CURSOR_UNKNOWN") {
+        if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!);
+        cache.set(text, decision);
+      }
+      return decision;
+    },
+  };
+}
+
+class Deciding {
+  readonly #world: World;
+  readonly #text: string;
+  readonly #cursors: Set<string>;
+  readonly #relations = new Set<string>();
+  readonly #masked = new Set<string>();
+  readonly #rules = new Set<SqlRule>();
+  readonly #statements: StatementSummary[] = [];
+  readonly #declared: string[] = [];
+  #source: Source;
+
+  constructor(world: World, text: string, cursors: Set<string>) {
+    this.#world = world;
+    this.#text = text;
+    this.#cursors = cursors;
+    this.#source = new Source("");
+  }
+
+  decide(): StatementDecision {
+    const refused = this.#look();
+    if (refused) return this.#deny(refused);
+    const rewritten = this.#source.edited ? this.#source.splice() : this.#text;
+    for (const name of this.#declared) this.#cursors.add(name);
+    return this.#allow(rewritten!);
+  }
+
+  #look(): Refusal | null {
+    if (this.#world.catalog.unsafeCasts) {
+      return refusal("DATABASE_UNSAFE", "the database has a user-defined implicit cast between built-in types, which any statement could run");
+    }
+    const capped = checkText(this.#text);
+    if (capped) return capped;
+    const parsed = this.#world.parser.parse(this.#text);
+    if (!parsed.ok) {
+      const { error } = parsed;
+      if (error.kind === "fatal") {
+        return refusal("TEXT_TOO_LARGE", "the statement is too complex to be parsed", { sqlstate: TOO_LARGE });
+      }
+      return { ...refusal("SYNTAX_ERROR", error.message, { sqlstate: SYNTAX_ERROR }), at: null };
+    }
+    const statements = parsed.tree.stmts ?? [];
+    this.#source = new Source(this.#text);
+    try {
+      for (const statement of statements) {
+        const refused = this.#statement(statement);
+        if (refused) return refused;
+      }
+      return this.#verify(statements);
+    } catch (error) {
+      // A deep tree can exhaust the stack; anything else is a defect, and no reason to let a statement through.
+      const message = error instanceof RangeError ? "the statement is nested too deeply" : `the statement could not be decided: ${String(error)}`;
+      return refusal("UNDECIDED", message, { sqlstate: TOO_LARGE });
+    }
+  }
+
+  /** The edited text must parse to exactly the tree that was meant. */
+  #verify(meant: readonly RawStatement[]): Refusal | null {
+    if (!this.#source.edited) return null;
+    const text = this.#source.splice();
+    const again = text === null ? null : this.#world.parser.parse(text);
+    const found = again?.ok ? (again.tree.stmts ?? []) : [];
+    const same = again?.ok && found.length === meant.length && found.every((entry, index) => sameTree(entry.stmt, meant[index]!.stmt));
+    if (same) return null;
+    return refusal("REWRITE_FAILED", "the statement is written in a way that cannot be rewritten safely", {
+      hint: "Write names plainly: without Unicode escapes, and without ONLY or TABLE in unusual places.",
+    });
+  }
+
+  #statement(raw: RawStatement): Refusal | null {
+    const type = typeOf(raw.stmt) ?? "";
+    const kind = STATEMENT_KINDS.get(type);
+    const start = this.#source.index(raw.stmt_location ?? 0);
+    const end = raw.stmt_len ? this.#source.index((raw.stmt_location ?? 0) + raw.stmt_len) : this.#text.length;
+    if (!kind || kind.never !== null) {
+      const why = kind?.never ?? "this kind of statement is not known";
+      return refusal("STATEMENT_NOT_ALLOWED", `${statementName(type)} is not allowed: ${why}`, { at: raw.stmt_location ?? 0 });
+    }
+    const walker = new QueryWalker(this.#world, this.#source, raw.stmt);
+    const summary = this.#handle(walker, type, raw.stmt, { start, end });
+    this.#collect(walker);
+    if (walker.refused) return walker.refused;
+    this.#statements.push({ kind: type.replace(/Stmt$/, ""), effect: kind.effect, returnsRows: false, copyIn: false, lookup: false, ...summary });
+    return null;
+  }
+
+  #handle(walker: QueryWalker, type: string, stmt: Wrapped, span: Span): Partial<StatementSummary> {
+    const fields = stmt[type]!;
+    walker.writes = (kind, inner, scope) => void write(walker, kind, inner, scope);
+    switch (type) {
+      case "SelectStmt":
+        walker.select(fields, OUTERMOST);
+        return { returnsRows: true, ...(hasWrite(fields) ? { effect: "write" } : {}) };
+      case "InsertStmt":
+      case "UpdateStmt":
+      case "DeleteStmt":
+      case "MergeStmt":
+        return write(walker, type, fields, OUTERMOST);
+      case "TruncateStmt":
+        truncate(walker, fields);
+        return {};
+      case "CopyStmt":
+        if (fields["is_from"]) return copyIn(walker, fields, span);
+        copyOut(walker, fields);
+        return { returnsRows: true };
+      case "TransactionStmt":
+        transaction(walker, fields);
+        return {};
+      case "VariableSetStmt":
+        setting(walker, fields, span);
+        return {};
+      case "VariableShowStmt":
+        show(walker, fields);
+        return {};
+      case "ConstraintsSetStmt":
+        if (!this.#world.writes) walker.refuse("STATEMENT_NOT_ALLOWED", "the task is read-only");
+        return {};
+      case "ExplainStmt": {
+        const inner = this.#inner(walker, fields["query"], OUTERMOST, "EXPLAIN");
+        explain(walker, fields, span);
+        return { effect: inner.effect ?? "read" };
+      }
+      case "PrepareStmt":
+        walker.nodes(fields["argtypes"], OUTERMOST);
+        this.#inner(walker, fields["query"], OUTERMOST, "PREPARE");
+        return {};
+      case "ExecuteStmt":
+        walker.nodes(fields["params"], OUTERMOST);
+        return { returnsRows: true };
+      case "DeclareCursorStmt":
+        if (typeOf(fields["query"]) !== "SelectStmt") walker.refuse("STATEMENT_NOT_ALLOWED", "a cursor may only read");
+        else walker.node(fields["query"], OUTERMOST);
+        this.#declared.push(nameOf(fields, "portalname"));
+        return {};
+      case "FetchStmt":
+        this.#fetch(walker, nameOf(fields, "portalname"));
+        return { returnsRows: !fields["ismove"] };
+      default:
+        // DEALLOCATE and CLOSE name something that this session made through the gate, or nothing.
+        return {};
+    }
+  }
+
+  /** The statement inside of EXPLAIN or PREPARE. */
+  #inner(walker: QueryWalker, node: unknown, scope: Scope, outer: string): Partial<StatementSummary> {
+    const type = typeOf(node) ?? "";
+    const fields = as(node, type) ?? {};
+    if (type === "SelectStmt") walker.select(fields, scope);
+    else if (/^(Insert|Update|Delete|Merge)Stmt$/.test(type)) return { ...write(walker, type, fields, scope), effect: "write" };
+    else if (type === "ExecuteStmt" && outer === "EXPLAIN") walker.refuse("STATEMENT_NOT_ALLOWED", "EXPLAIN EXECUTE is not allowed", { hint: "Explain the statement itself." });
+    else walker.refuse("STATEMENT_NOT_ALLOWED", `${outer} of ${statementName(type)} is not allowed`);
+    return {};
+  }
+
+  #fetch(walker: QueryWalker, name: string): void {
+    if (this.#cursors.has(name) || this.#declared.includes(name)) return;
+    walker.refuse("CURSOR_UNKNOWN", `this session has not declared a cursor ${name}`, { hint: "Use DECLARE … CURSOR FOR first." });
+  }
+
+  #collect(walker: QueryWalker): void {
+    for (const name of walker.relations) this.#relations.add(name);
+    for (const view of walker.views) {
+      if (!view.rule) continue;
+      this.#rules.add(view.rule);
+      for (const column of view.columns) if (column.masked) this.#masked.add(`${view.schema}.${view.name}.${column.name}`);
+    }
+    for (const rule of walker.rules) this.#rules.add(rule);
+  }
+
+  #allow(rewritten: string): StatementDecision {
+    const held = [...this.#rules].find((rule) => rule.approval === "statement");
+    const rules = [...this.#rules];
+    return this.#decision({
+      effect: held ? "hold" : "allow",
+      reason: held ? "APPROVAL_NEEDED" : "ALLOWED",
+      message: held ? `task ${this.#world.task.name} needs an approval for each statement under this rule` : "",
+      rule: held?.at ?? (rules.length === 1 ? rules[0]!.at : null),
+      rewritten,
+    });
+  }
+
+  #deny(refused: Refusal): StatementDecision {
+    const position = refused.at === null ? null : this.#source.position(refused.at);
+    return this.#decision({
+      effect: "deny",
+      reason: refused.code,
+      message: refused.message,
+      hint: refused.hint,
+      sqlstate: refused.sqlstate,
+      position: refused.code === "SYNTAX_ERROR" ? this.#syntaxPosition() : position,
+      rule: refused.rule,
+    });
+  }
+
+  #syntaxPosition(): number | null {
+    const parsed = this.#world.parser.parse(this.#text);
+    return !parsed.ok && parsed.error.kind === "syntax" && parsed.error.cursor !== null ? parsed.error.cursor + 1 : null;
+  }
+
+  #decision(part: Partial<StatementDecision>): StatementDecision {
+    const { parser } = this.#world;
+    const text = this.#text;
+    let fingerprint: string | null | undefined;
+    return {
+      effect: "deny",
+      reason: "UNDECIDED",
+      message: "",
+      hint: null,
+      sqlstate: "42501",
+      position: null,
+      rule: null,
+      rewritten: null,
+      statements: this.#statements,
+      relations: [...this.#relations].sort(),
+      masked: [...this.#masked].sort(),
+      ...part,
+      /** Made when it is asked for: it costs a parse of its own. */
+      get fingerprint() {
+        if (fingerprint === undefined) fingerprint = part.reason === "TEXT_TOO_LARGE" ? null : parser.fingerprint(text);
+        return fingerprint;
+      },
+    };
+  }
+}
+
+/** True when a WITH query of a select changes data. */
+function hasWrite(select: Fields): boolean {
+  return list((select["withClause"] as Fields | undefined)?.["ctes"]).some((node) => {
+    const type = typeOf(as(node, "CommonTableExpr")?.["ctequery"]);
+    return type !== null && type !== "SelectStmt";
+  });
+}
+
+/** `CREATE TABLE` for CreateStmt would need a table of its own; the node's name in words is near enough. */
+function statementName(type: string): string {
+  const words: Readonly<Record<string, string>> = {
+    CreateStmt: "CREATE TABLE",
+    CreateTableAsStmt: "CREATE TABLE AS",
+    DoStmt: "DO",
+    ViewStmt: "CREATE VIEW",
+    IndexStmt: "CREATE INDEX",
+    CreatedbStmt: "CREATE DATABASE",
+    DropdbStmt: "DROP DATABASE",
+    RuleStmt: "CREATE RULE",
+    DefineStmt: "CREATE",
+    SecLabelStmt: "SECURITY LABEL",
+    VariableSetStmt: "SET",
+    VariableShowStmt: "SHOW",
+    CheckPointStmt: "CHECKPOINT",
+  };
+  return (
+    words[type] ??
+    type
+      .replace(/Stmt$/, "")
+      .replace(/([a-z])([A-Z])/g, "$1 $2")
+      .toUpperCase()
+  );
+}

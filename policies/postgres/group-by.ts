@@ -1,0 +1,126 @@
+/**
+ * `SELECT c.id, c.name, count(*) … GROUP BY c.id` is valid on a table whose primary key is `id`, because the key
+ * determines the rest; on the view that stands in the table's place it is not. The columns that the statement
+ * uses are added to its GROUP BY: they are determined by the key, so the groups stay the same.
+ */
+import { quoteName } from "./names.ts";
+import type { Item } from "./scope.ts";
+import type { Source } from "./source.ts";
+import { as, type Fields, list, location, text, typeOf, type Wrapped } from "./tree.ts";
+
+/** Arguments of these need no grouping. */
+const AGGREGATES = new Set(
+  `array_agg avg bit_and bit_or bool_and bool_or count every json_agg json_object_agg jsonb_agg jsonb_object_agg max
+min string_agg sum stddev stddev_pop stddev_samp var_pop var_samp variance xmlagg`.split(/\s+/),
+);
+
+/** A column reference as its parts; a star's last part is null. */
+function partsOf(node: unknown): (string | null)[] | null {
+  const column = as(node, "ColumnRef");
+  return column ? list(column["fields"]).map(text) : null;
+}
+
+/** True when the reference, without its last part, means the item. */
+function qualifies(item: Item, parts: readonly (string | null)[]): boolean {
+  const qualifiers = parts.slice(0, -1);
+  if (qualifiers.at(-1) !== item.name) return false;
+  return qualifiers.length === 1 || (item.view?.name === item.name && qualifiers.at(-2) === item.view.schema);
+}
+
+/** Adds to the GROUP BY of a select whose items are given, in its tree and its text. */
+export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], source: Source): void {
+  const groups = list(select["groupClause"]);
+  if (groups.length === 0) return;
+  const keyed = items.filter((item) => item.view && hasVisibleKey(item));
+  if (keyed.length === 0) return;
+  const targets = list(select["targetList"]);
+  const simple = groups.flatMap((node, index) => {
+    const parts = groupedColumn(node, targets, items);
+    return parts ? [{ index, parts, at: location((node as Wrapped)[typeOf(node)!]!) }] : [];
+  });
+  const first = simple[0];
+  if (!first) return;
+  const added: { texts: string[]; nodes: Wrapped[] } = { texts: [], nodes: [] };
+  for (const item of keyed) {
+    const grouped = new Set(simple.filter(({ parts }) => means(item, parts, items)).map(({ parts }) => parts.at(-1)!));
+    if (!item.view!.relation.primaryKey.every((column) => grouped.has(column))) continue;
+    for (const name of usedColumns(select, item, items)) {
+      if (grouped.has(name)) continue;
+      const parts = name === "" ? [item.name] : [item.name, name];
+      added.texts.push(parts.map(quoteName).join("."));
+      added.nodes.push({ ColumnRef: { fields: parts.map((part) => ({ String: { sval: part } })) } });
+    }
+  }
+  if (added.nodes.length === 0) return;
+  source.insert(beforeParentheses(source.text, source.index(first.at)), `${added.texts.join(", ")}, `);
+  select["groupClause"] = [...groups.slice(0, first.index), ...added.nodes, ...groups.slice(first.index)];
+}
+
+/** A table whose whole primary key the task shows as it is. */
+function hasVisibleKey(item: Item): boolean {
+  const view = item.view!;
+  const { primaryKey, kind } = view.relation;
+  if (primaryKey.length === 0 || (kind !== "r" && kind !== "p")) return false;
+  return primaryKey.every((name) => view.columns.some((column) => column.name === name && !column.masked));
+}
+
+/** The column that one element of GROUP BY names: itself, by its position, or by an output name. */
+function groupedColumn(node: unknown, targets: readonly unknown[], items: readonly Item[]): string[] | null {
+  const plain = (value: unknown): string[] | null => {
+    const parts = partsOf(value);
+    return parts?.every((part) => part !== null) ? (parts as string[]) : null;
+  };
+  const constant = as(node, "A_Const");
+  if (constant) {
+    const position = (constant["ival"] as Fields | undefined)?.["ival"];
+    return typeof position === "number" ? plain(as(targets[position - 1], "ResTarget")?.["val"]) : null;
+  }
+  const parts = plain(node);
+  if (parts?.length === 1 && !items.some((item) => item.columns?.has(parts[0]!))) {
+    const target = targets.map((entry) => as(entry, "ResTarget")).find((entry) => entry?.["name"] === parts[0]);
+    return target ? plain(target["val"]) : parts;
+  }
+  return parts;
+}
+
+function means(item: Item, parts: readonly string[], items: readonly Item[]): boolean {
+  const name = parts.at(-1)!;
+  if (!item.columns?.has(name)) return false;
+  return parts.length === 1 ? items.filter((other) => other.columns?.has(name)).length === 1 : qualifies(item, parts);
+}
+
+/** Columns of the item that are used outside of aggregates, in the view's order; "" for the whole row. */
+function usedColumns(select: Fields, item: Item, items: readonly Item[]): string[] {
+  const used = new Set<string>();
+  const columns = item.view!.columns;
+  const look = (value: unknown): void => {
+    if (Array.isArray(value)) for (const entry of value) look(entry);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return;
+    const call = as(value, "FuncCall");
+    if (call && !call["over"] && AGGREGATES.has(text(list(call["funcname"]).at(-1)) ?? "")) return;
+    const parts = partsOf(value);
+    if (parts) return see(parts);
+    for (const key in value) look((value as Fields)[key]);
+  };
+  const see = (parts: readonly (string | null)[]): void => {
+    const last = parts.at(-1);
+    if (last === null) {
+      if (parts.length === 1 || qualifies(item, parts)) for (const column of columns) used.add(column.name);
+    } else if (parts.length === 1 && !item.columns!.has(last!)) {
+      if (last === item.name && !items.some((other) => other.columns?.has(last!))) used.add("");
+    } else if (parts.length === 1 || qualifies(item, parts)) used.add(last!);
+  };
+  for (const key of ["targetList", "havingClause", "sortClause", "windowClause", "distinctClause"]) look(select[key]);
+  const names = columns.filter((column) => used.has(column.name) && column.column.groupable).map((column) => column.name);
+  return used.has("") ? [...names, ""] : names;
+}
+
+/** Parentheses around a plain element belong to it. */
+function beforeParentheses(source: string, at: number): number {
+  let start = at;
+  for (;;) {
+    const before = source.slice(0, start).trimEnd();
+    if (!before.endsWith("(")) return start;
+    start = before.length - 1;
+  }
+}

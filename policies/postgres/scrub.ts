@@ -1,0 +1,77 @@
+/**
+ * What of the server's errors and notices a task may see. Everything that a statement computes is computed over
+ * the task's views, so most messages are harmless; what is not comes from constraints, triggers and functions,
+ * which see the stored rows. The connector scrubs before it records or forwards, and the gate scrubs again.
+ */
+import type { ErrorFields } from "../../wire/postgres/messages.ts";
+import type { Task } from "../task.ts";
+
+/**
+ * Stands in a text that a rewritten write casts to a number when a row breaks the row rule, so that the server
+ * raises an error; followed by the rule's `file:line` and a closing bracket.
+ */
+export const CHECK_MARKER = "[wicket:row-rule ";
+
+/** SQLSTATE with_check_option_violation. */
+const CHECK_VIOLATION = "44000";
+
+/** Severity, its fixed form, code, message, position, and where in the server's source it was raised. */
+const KEPT = ["S", "V", "C", "M", "P", "F", "L", "R"] as const;
+
+/** Found while the statement is analysed: about names and types only. Detail and hint are of use then. */
+const ANALYSIS = /^42/;
+
+/** Integrity constraints and raised exceptions, whose texts a trigger or a constraint's author chose. */
+const AUTHORED = /^(P0|23|2F|38|39|44|HV)/;
+
+/** Warnings of the server about the transaction, a cut identifier, or an escape in a literal. */
+const HARMLESS_NOTICES = /^(25...|42622|22P06)$/;
+
+export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
+  const out: Record<string, string> = pick(fields, KEPT);
+  const message = out["M"] ?? "";
+  const marked = message.indexOf(CHECK_MARKER);
+  if (marked >= 0) {
+    const rule = message.slice(marked + CHECK_MARKER.length).split("]")[0]!;
+    out["C"] = CHECK_VIOLATION;
+    out["M"] = `new row violates the row rule of task ${task.name}`;
+    out["H"] = `See ${rule}.`;
+    return out;
+  }
+  const code = out["C"] ?? "";
+  const inFunction = fields["W"] !== undefined || fields["q"] !== undefined;
+  if (ANALYSIS.test(code) && !inFunction) return { ...out, ...pick(fields, ["D", "H"]) };
+  if (AUTHORED.test(code) || (inFunction && /function/i.test(fields["W"] ?? "function"))) out["M"] = standIn(code);
+  return out;
+}
+
+/** Null when the notice is kept back. */
+export function scrubNotice(fields: ErrorFields, _task: Task): ErrorFields | null {
+  if (fields["W"] !== undefined || !HARMLESS_NOTICES.test(fields["C"] ?? "")) return null;
+  return pick(fields, KEPT);
+}
+
+/** Both, in the form that the gate takes. */
+export const scrubber = { error: scrubError, notice: scrubNotice } as const;
+
+function pick(fields: ErrorFields, keys: readonly string[]): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const key of keys) {
+    const value = fields[key];
+    if (value !== undefined) out[key] = value;
+  }
+  return out;
+}
+
+/** PostgreSQL documentation, appendix A: the condition in words, without names or values. */
+function standIn(code: string): string {
+  const words: Readonly<Record<string, string>> = {
+    "23502": "a column that may not be null would be null",
+    "23503": "a row that is referred to is missing, or a row is still referred to",
+    "23505": "a value that must be unique exists already",
+    "23514": "a value does not fulfil a check",
+    "23P01": "a value conflicts with an existing one",
+    P0001: "a function or trigger of the database refused this",
+  };
+  return words[code] ?? `a function, trigger or constraint of the database refused this (${code})`;
+}

@@ -1,0 +1,200 @@
+/**
+ * A task as a set of views: for each relation that it may read, the query that shows just what the task shows.
+ * Every reference to the relation is replaced by this query, so nothing above it can see anything else.
+ */
+import type { SqlRule, Task } from "../task.ts";
+import type { Catalog, CatalogColumn, CatalogRelation } from "./catalog-types.ts";
+import { maskExpression } from "./masks.ts";
+import { qualified, quoteName } from "./names.ts";
+import type { Parser } from "./parser.ts";
+import { type RowFilter, readRowFilter } from "./row-filter.ts";
+import { type PartialCatalog, systemCatalog } from "./system-catalogs.ts";
+import type { Wrapped } from "./tree.ts";
+
+/** A reason why a relation of the task cannot be used on this database. */
+export interface ViewProblem {
+  readonly code:
+    | "RELATION_NOT_FOUND"
+    | "COLUMN_NOT_FOUND"
+    | "MASK_UNSUITABLE"
+    | "ROW_FILTER_INVALID"
+    | "COLUMN_TYPE_UNSAFE"
+    | "DUPLICATE_RULE";
+  readonly message: string;
+  readonly rule: string;
+}
+
+export interface ViewColumn {
+  readonly name: string;
+  /** What stands in the select list: the column, or its mask with `AS`. */
+  readonly sql: string;
+  readonly masked: boolean;
+  readonly column: CatalogColumn;
+}
+
+/** How one reference wants the view. */
+export interface ViewOptions {
+  /** `FROM ONLY`: without what inherits from it. */
+  readonly only?: boolean;
+  /** `TABLESAMPLE …`, to stand behind the relation. */
+  readonly sample?: string;
+  /** System columns to show as well (`tableoid`, `ctid`, …). */
+  readonly system?: readonly string[];
+}
+
+/** One relation as the task sees it. */
+export interface TaskView {
+  readonly schema: string;
+  readonly name: string;
+  /** Null for a system catalog that is shown in part. */
+  readonly rule: SqlRule | null;
+  readonly relation: CatalogRelation;
+  readonly columns: readonly ViewColumn[];
+  readonly filter: RowFilter | null;
+  /** The select statement, without parentheses, and its tree. */
+  query(options: ViewOptions): { readonly sql: string; readonly tree: Wrapped };
+}
+
+export type Lookup =
+  | { readonly kind: "view"; readonly view: TaskView }
+  | { readonly kind: "problem"; readonly problem: ViewProblem }
+  | { readonly kind: "whole" }
+  | { readonly kind: "none" };
+
+/** The relations of a task on a database. */
+export class TaskRelations {
+  readonly #views = new Map<string, Lookup>();
+  readonly #task: Task;
+  readonly #catalog: Catalog;
+  readonly #parser: Parser;
+
+  constructor(task: Task, catalog: Catalog, parser: Parser) {
+    this.#task = task;
+    this.#catalog = catalog;
+    this.#parser = parser;
+  }
+
+  /** The rule of a verb on a relation; the first when a file has two (which the policy check refuses). */
+  rule(verb: SqlRule["verb"], schema: string, name: string): SqlRule | null {
+    return this.#task.rules.find((rule) => rule.verb === verb && rule.schema === schema && rule.relation === name) ?? null;
+  }
+
+  /** The relation in the catalog; null when the database has none of that name. */
+  relation(schema: string, name: string): CatalogRelation | null {
+    return this.#catalog.relations.find((relation) => relation.schema === schema && relation.name === name) ?? null;
+  }
+
+  /** How the task sees a relation for reading. */
+  find(schema: string, name: string): Lookup {
+    const key = `${schema}.${name}`;
+    let found = this.#views.get(key);
+    if (!found) {
+      found = this.#make(schema, name);
+      this.#views.set(key, found);
+    }
+    return found;
+  }
+
+  #make(schema: string, name: string): Lookup {
+    const system = systemCatalog(schema, name);
+    if (system === "whole") return { kind: "whole" };
+    if (system) return this.#partial(system);
+    const rule = this.rule("select", schema, name);
+    if (!rule) return { kind: "none" };
+    const relation = this.relation(schema, name);
+    if (!relation) {
+      return problem("RELATION_NOT_FOUND", `the database has no relation ${qualified(schema, name)}`, rule);
+    }
+    const result = makeView(rule, relation, this.#task, this.#parser);
+    return result;
+  }
+
+  #partial(partial: PartialCatalog): Lookup {
+    const relation = this.#catalog.systemRelations.find(
+      (entry) => entry.schema === partial.schema && entry.name === partial.name,
+    );
+    if (!relation) return { kind: "none" };
+    const columns = relation.columns.map((column): ViewColumn => {
+      const blank = Object.hasOwn(partial.blank, column.name) ? partial.blank[column.name] : undefined;
+      const name = quoteName(column.name);
+      const sql = blank === undefined ? name : `${blank}::${column.type} AS ${name}`;
+      return { name: column.name, sql, masked: blank !== undefined, column };
+    });
+    return { kind: "view", view: view(null, relation, columns, null, partial.where, this.#parser) };
+  }
+}
+
+function problem(code: ViewProblem["code"], message: string, rule: SqlRule): Lookup {
+  return { kind: "problem", problem: { code, message, rule: rule.at } };
+}
+
+function makeView(rule: SqlRule, relation: CatalogRelation, task: Task, parser: Parser): Lookup {
+  const name = qualified(rule.schema, rule.relation);
+  const granted = rule.columns;
+  const missing = granted === "*" ? undefined : granted.find((column) => !relation.columns.some((c) => c.name === column));
+  if (missing !== undefined) return problem("COLUMN_NOT_FOUND", `${name} has no column ${missing}`, rule);
+  const columns: ViewColumn[] = [];
+  for (const column of relation.columns) {
+    if (granted !== "*" && !granted.includes(column.name)) continue;
+    const ref = quoteName(column.name);
+    const mask = Object.hasOwn(rule.mask, column.name) ? rule.mask[column.name] : undefined;
+    if (column.userCasts && !(mask && column.baseType)) {
+      if (granted === "*") continue;
+      const message = `column ${column.name} of ${name} has a type with a user-defined cast, which could run a function; leave it out`;
+      return problem("COLUMN_TYPE_UNSAFE", message, rule);
+    }
+    if (!mask) {
+      columns.push({ name: column.name, sql: ref, masked: false, column });
+      continue;
+    }
+    const masked = maskExpression(mask, column, ref);
+    if (!masked.ok) return problem("MASK_UNSUITABLE", masked.message, rule);
+    columns.push({ name: column.name, sql: `${masked.sql} AS ${ref}`, masked: true, column });
+  }
+  const unknownMask = Object.keys(rule.mask).find((column) => !relation.columns.some((c) => c.name === column));
+  if (unknownMask !== undefined) return problem("COLUMN_NOT_FOUND", `${name} has no column ${unknownMask}`, rule);
+  if (rule.rows === null) return { kind: "view", view: view(rule, relation, columns, null, null, parser) };
+  const all = new Set(relation.columns.map((column) => column.name));
+  const target = { schema: rule.schema, name: rule.relation };
+  const filter = readRowFilter(rule.rows, task.params, target, all, parser);
+  if (!filter.ok) return problem("ROW_FILTER_INVALID", filter.message, rule);
+  return { kind: "view", view: view(rule, relation, columns, filter.filter, null, parser) };
+}
+
+function view(
+  rule: SqlRule | null,
+  relation: CatalogRelation,
+  columns: readonly ViewColumn[],
+  filter: RowFilter | null,
+  where: string | null,
+  parser: Parser,
+): TaskView {
+  const cache = new Map<string, { sql: string; tree: Wrapped }>();
+  return {
+    schema: relation.schema,
+    name: relation.name,
+    rule,
+    relation,
+    columns,
+    filter,
+    query(options) {
+      const system = relation.kind === "v" ? [] : (options.system ?? []);
+      const key = `${options.only ? "only" : ""}|${options.sample ?? ""}|${system.join(",")}`;
+      const known = cache.get(key);
+      if (known) return known;
+      // OFFSET 0 keeps the planner from running a predicate of the statement on rows that the filter hides.
+      const rows = filter ? ` WHERE (${filter.render(null)}) OFFSET 0` : where ? ` WHERE ${where}` : "";
+      const shown = [...columns.map((column) => column.sql), ...system];
+      const sql =
+        `SELECT ${shown.join(", ")} FROM ${options.only ? "ONLY " : ""}${qualified(relation.schema, relation.name)}` +
+        `${options.sample ? ` ${options.sample}` : ""}${rows}`;
+      const parsed = parser.parse(sql);
+      if (!parsed.ok || parsed.tree.stmts?.length !== 1) {
+        throw new Error(`the view of ${relation.schema}.${relation.name} does not parse: ${sql}`);
+      }
+      const made = { sql, tree: parsed.tree.stmts[0]!.stmt };
+      if (!options.sample) cache.set(key, made);
+      return made;
+    },
+  };
+}
