@@ -136,7 +136,7 @@ describe("a denial behaves as an error of the server's own", () => {
     const cancel = async (key: number) => {
       const socket = connect(Number(new URL(url).port), "127.0.0.1");
       const bytes = Buffer.alloc(16);
-      [16, 80877102, processID, key].forEach((value, i) => bytes.writeInt32BE(value, i * 4));
+      [16, 80877102, processID, key].forEach((value, i) => void bytes.writeInt32BE(value, i * 4));
       socket.end(bytes);
       await once(socket.resume(), "close");
     };

@@ -196,7 +196,10 @@ export class PostgresGate {
     this.#early = bytes;
     while (!this.#startup && !this.#session.ending) {
       const read = readStartupPacket(this.#early);
-      if (!read.ok) return this.#refuseStart("CLIENT_PROTOCOL", read.message, "08P01");
+      if (!read.ok) {
+        this.#refuseStart("CLIENT_PROTOCOL", read.message, "08P01");
+        return;
+      }
       if (read.packet === null) return;
       const { packet } = read;
       this.#early = this.#early.subarray(read.size);
@@ -210,8 +213,10 @@ export class PostgresGate {
         };
       } else {
         const result = readStartup(packet, this.#session.task.limits);
-        if (!result.ok)
-          return this.#refuseStart(result.reason.code, result.reason.message, result.reason.sqlstate);
+        if (!result.ok) {
+          this.#refuseStart(result.reason.code, result.reason.message, result.reason.sqlstate);
+          return;
+        }
         this.#startup = result.startup;
       }
     }

@@ -70,17 +70,22 @@ export class FakePostgres {
       this.terminated = true;
       return;
     }
-    if (this.#copy !== null) return this.#inCopy(type);
+    if (this.#copy !== null) {
+      this.#inCopy(type);
+      return;
+    }
     if (type === Frontend.CopyData || type === Frontend.CopyDone || type === Frontend.CopyFail) return;
     if (this.#skipping && type !== Frontend.Sync) return;
     switch (type) {
       case Frontend.Sync:
         this.#skipping = false;
-        return this.#ready();
+        this.#ready();
+        return;
       case Frontend.Flush:
         return;
       case Frontend.Query:
-        return this.#query(body);
+        this.#query(body);
+        return;
     }
     const failure = this.#extended(type, body);
     if (failure === null) return;
@@ -94,11 +99,13 @@ export class FakePostgres {
     this.#portals.delete("");
     if (!query.ok) {
       this.#error("08P01");
-      return this.#ready();
+      this.#ready();
+      return;
     }
     if (query.message.text.startsWith("wicketgate")) {
       this.#error("42601");
-      return this.#ready();
+      this.#ready();
+      return;
     }
     const texts = query.message.text
       .split(";")
