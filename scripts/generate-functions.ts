@@ -17,18 +17,39 @@ import pg from "pg";
 
 /** First match decides. */
 const REFUSALS: readonly (readonly [string, RegExp])[] = [
-  ["reads tables or runs SQL that is given as text", /(_to_xml|_to_xmlschema|_to_xml_and_xmlschema)$|^ts_(stat|rewrite)$|^currtid2?$|^satisfies_hash_partition$/],
-  ["reads or writes files of the server", /^pg_(read_|ls_|stat_file|file_|relation_filepath|current_logfile|hba_file|ident_file|show_all_file|import_system|split_walfile)|^pg_walfile/],
+  [
+    "reads tables or runs SQL that is given as text",
+    /(_to_xml|_to_xmlschema|_to_xml_and_xmlschema)$|^ts_(stat|rewrite)$|^currtid2?$|^satisfies_hash_partition$/,
+  ],
+  [
+    "reads or writes files of the server",
+    /^pg_(read_|ls_|stat_file|file_|relation_filepath|current_logfile|hba_file|ident_file|show_all_file|import_system|split_walfile)|^pg_walfile/,
+  ],
   ["large objects are not governed by a task", /^(lo_|loread|lowrite)/],
-  ["controls the server or another session", /^pg_(cancel|terminate|reload|rotate|promote|switch_wal|create_|drop_|copy_|backup|stop_|start_|wal_|log_|sync_|stat_reset|stat_clear|stat_force|clear_|restore_|replication_|isolation_test)|^binary_upgrade|^pg_logical|^(brin_(summ|desumm)|gin_clean)/],
-  ["shows other sessions or the inside of the server", /^pg_(stat_get|stat_have|blocking|safe_snapshot|lock_status|get_(backend|shmem|aios|loaded|wal|replication_slots|multixact)|show_(replication|all)|control_|config$|last_|current_wal|available_wal|prepared_|listening|notification_queue|cursor$|tablespace_databases|nextoid|numa)|^(inet_client_|inet_server_)/],
+  [
+    "controls the server or another session",
+    /^pg_(cancel|terminate|reload|rotate|promote|switch_wal|create_|drop_|copy_|backup|stop_|start_|wal_|log_|sync_|stat_reset|stat_clear|stat_force|clear_|restore_|replication_|isolation_test)|^binary_upgrade|^pg_logical|^(brin_(summ|desumm)|gin_clean)/,
+  ],
+  [
+    "shows other sessions or the inside of the server",
+    /^pg_(stat_get|stat_have|blocking|safe_snapshot|lock_status|get_(backend|shmem|aios|loaded|wal|replication_slots|multixact)|show_(replication|all)|control_|config$|last_|current_wal|available_wal|prepared_|listening|notification_queue|cursor$|tablespace_databases|nextoid|numa)|^(inet_client_|inet_server_)/,
+  ],
   ["shows sampled values of a table", /^pg_mcv_list_items$/],
   ["shows the source of functions", /^pg_get_(functiondef|function_sqlbody)$/],
   ["shows the rewritten text", /^current_query$/],
-  ["reads or moves a sequence", /^(nextval|setval|currval|lastval)$|^pg_(sequence_last_value|get_sequence_data)$/],
+  [
+    "reads or moves a sequence",
+    /^(nextval|setval|currval|lastval)$|^pg_(sequence_last_value|get_sequence_data)$/,
+  ],
   ["locks, waits or signals outside of tables", /advisory|^pg_sleep|^pg_notify$/],
-  ["takes part in the transaction machinery", /^pg_(export_snapshot|xact_|current_xact_id$)|^txid_(current|status)$/],
-  ["works only inside of DDL, triggers or extensions", /^pg_(event_trigger|extension_config)|^(suppress_redundant|tsvector_update|unique_key_recheck|amvalidate|RI_F)|_validator$/],
+  [
+    "takes part in the transaction machinery",
+    /^pg_(export_snapshot|xact_|current_xact_id$)|^txid_(current|status)$/,
+  ],
+  [
+    "works only inside of DDL, triggers or extensions",
+    /^pg_(event_trigger|extension_config)|^(suppress_redundant|tsvector_update|unique_key_recheck|amvalidate|RI_F)|_validator$/,
+  ],
   ["changes the seed of a session", /^setseed$/],
 ];
 
@@ -37,8 +58,9 @@ const VOLATILE = new Set(
   `array_sample array_shuffle clock_timestamp gen_random_uuid random random_normal timeofday uuidv4 uuidv7
    pg_is_in_recovery pg_jit_available pg_collation_actual_version pg_database_collation_actual_version
    pg_partition_ancestors pg_partition_tree pg_get_wait_events set_config
-   pg_database_size pg_indexes_size pg_relation_size pg_table_size pg_tablespace_size pg_total_relation_size`
-    .split(/\s+/),
+   pg_database_size pg_indexes_size pg_relation_size pg_table_size pg_tablespace_size pg_total_relation_size`.split(
+    /\s+/,
+  ),
 );
 
 /** Checked by name and constant argument where they are called. */
@@ -49,7 +71,21 @@ const REPLACED = new Set(["pg_show_all_settings"]);
 
 const SETTINGS_REFUSED =
   /director|_file|_dir$|_path|_command|conninfo|preload|libraries|listen_addr|unix_socket|ssl|krb|gss|ldap|slot|standby_names|log_|recovery|restore|archive|event_source|bonjour|cluster_name|dynamic_|krb|jit_provider|session_auth|^role$|external_pid|password|scram|debug_|trace_|wal_|_conn|oauth|summar|zero_damaged|ignore_|allow_system|^port$|restrict_/;
-const SETTINGS_ALLOWED = new Set(["search_path", "password_encryption", "wal_level", "wal_block_size", "wal_segment_size", "debug_assertions", "max_connections", "superuser_reserved_connections", "reserved_connections", "log_min_messages", "max_replication_slots", "max_wal_senders", "ssl"]);
+const SETTINGS_ALLOWED = new Set([
+  "search_path",
+  "password_encryption",
+  "wal_level",
+  "wal_block_size",
+  "wal_segment_size",
+  "debug_assertions",
+  "max_connections",
+  "superuser_reserved_connections",
+  "reserved_connections",
+  "log_min_messages",
+  "max_replication_slots",
+  "max_wal_senders",
+  "ssl",
+]);
 
 interface FunctionRow {
   name: string;
@@ -79,7 +115,9 @@ async function read(url: string) {
     const domains = await client.query<{ name: string }>(
       "SELECT t.typname AS name FROM pg_catalog.pg_type t WHERE t.typnamespace = 'information_schema'::regnamespace AND t.typtype = 'd'",
     );
-    const settings = await client.query<{ name: string }>("SELECT name FROM pg_catalog.pg_settings WHERE name !~ '[.]'");
+    const settings = await client.query<{ name: string }>(
+      "SELECT name FROM pg_catalog.pg_settings WHERE name !~ '[.]'",
+    );
     return { functions: functions.rows, types: types.rows, domains: domains.rows, settings: settings.rows };
   } finally {
     await client.end();
@@ -88,8 +126,16 @@ async function read(url: string) {
 
 /** Pseudo-types that mean "not callable from SQL". */
 const INTERNAL = [
-  "internal", "trigger", "event_trigger", "language_handler", "fdw_handler", "index_am_handler",
-  "table_am_handler", "tsm_handler", "cstring", "pg_ddl_command",
+  "internal",
+  "trigger",
+  "event_trigger",
+  "language_handler",
+  "fdw_handler",
+  "index_am_handler",
+  "table_am_handler",
+  "tsm_handler",
+  "cstring",
+  "pg_ddl_command",
 ]
   .map((name) => `'pg_catalog.${name}'::regtype`)
   .join(", ");
@@ -121,8 +167,10 @@ async function main(urls: readonly string[]) {
     const why = reason(name);
     if (REPLACED.has(name)) allowed.push(name);
     else if (why && !VOLATILE.has(name)) refuse(why, name);
-    else if (rows.some((row) => row.internal)) refuse("is not callable from SQL, or is a type's input or output", name);
-    else if (rows.some((row) => row.volatile) && !VOLATILE.has(name)) refuse("is volatile and was not reviewed", name);
+    else if (rows.some((row) => row.internal))
+      refuse("is not callable from SQL, or is a type's input or output", name);
+    else if (rows.some((row) => row.volatile) && !VOLATILE.has(name))
+      refuse("is volatile and was not reviewed", name);
     else allowed.push(name);
   }
   const settings = sorted(servers.flatMap((server) => server.settings.map((row) => row.name)));
@@ -151,7 +199,9 @@ export const INFORMATION_SCHEMA_TYPES = words(${words(sorted(servers.flatMap((se
 export const READABLE_SETTINGS = words(${words(readable)});
 `;
   writeFileSync(join(import.meta.dirname, "..", "policies", "postgres", "functions.generated.ts"), text);
-  console.log(`${allowed.length} functions allowed, ${[...refused.values()].flat().length} refused, ${readable.length} of ${settings.length} settings`);
+  console.log(
+    `${allowed.length} functions allowed, ${[...refused.values()].flat().length} refused, ${readable.length} of ${settings.length} settings`,
+  );
   console.log("settings not readable:", settings.filter((name) => !readable.includes(name)).join(" "));
 }
 

@@ -21,7 +21,15 @@ export function readGrammar(declarations: string): Map<string, Map<string, strin
     for (const [field, type] of fields) {
       const bare = type.replace("[]", "");
       const kind =
-        type === "Node" ? "*" : type === "Node[]" ? "[" : !grammar.has(bare) ? "-" : type === bare ? bare : "?";
+        type === "Node"
+          ? "*"
+          : type === "Node[]"
+            ? "["
+            : !grammar.has(bare)
+              ? "-"
+              : type === bare
+                ? bare
+                : "?";
       fields.set(field, kind);
     }
   }

@@ -14,13 +14,16 @@ export function checkText(text: string): Refusal | null {
   if (text.length > MAX_TEXT_BYTES || utf8Length(text) > MAX_TEXT_BYTES) {
     return tooLarge(`a statement text may have at most ${MAX_TEXT_BYTES} bytes`);
   }
-  if (text.includes("\0")) return refusal("TEXT_INVALID", "a statement text may not contain a NUL character", { sqlstate: "22021" });
-  if (!text.isWellFormed()) return refusal("TEXT_INVALID", "the statement text is not valid Unicode", { sqlstate: "22021" });
+  if (text.includes("\0"))
+    return refusal("TEXT_INVALID", "a statement text may not contain a NUL character", { sqlstate: "22021" });
+  if (!text.isWellFormed())
+    return refusal("TEXT_INVALID", "the statement text is not valid Unicode", { sqlstate: "22021" });
   let openers = 0;
   for (let at = text.indexOf("/*"); at >= 0; at = text.indexOf("/*", at + 2)) {
     if (++openers > MAX_COMMENT_OPENERS) return tooLarge("the statement text has too many comments");
   }
-  if (/[~!@#^&|`?+\-*/%<>=]{1000}/.test(text)) return tooLarge(`more than ${MAX_OPERATOR_RUN} operator characters in a row`);
+  if (/[~!@#^&|`?+\-*/%<>=]{1000}/.test(text))
+    return tooLarge(`more than ${MAX_OPERATOR_RUN} operator characters in a row`);
   return null;
 }
 

@@ -198,7 +198,8 @@ function relationsOf(rows: readonly CatalogRow[]): CatalogRelation[] {
     }
     if (row["column"] === null) continue;
     (relation.columns as CatalogColumn[]).push(columnOf(row));
-    if (row["key_position"] !== null) keys.get(relation)!.push([Number(row["key_position"]), String(row["column"])]);
+    if (row["key_position"] !== null)
+      keys.get(relation)!.push([Number(row["key_position"]), String(row["column"])]);
   }
   for (const [relation, key] of keys) {
     (relation.primaryKey as string[]).push(...key.sort((a, b) => a[0] - b[0]).map(([, name]) => name));

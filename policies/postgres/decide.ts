@@ -1,13 +1,13 @@
 /** Decides statement texts under one task on one database: allow with a rewritten text, hold, or deny. */
 import type { SqlRule, Task } from "../task.ts";
-import type { Catalog } from "./catalog-types.ts";
 import { checkText } from "./caps.ts";
+import type { Catalog } from "./catalog-types.ts";
 import type { StatementDecider, StatementDecision, StatementSummary } from "./decision.ts";
 import type { Parser } from "./parser.ts";
 import { QueryWalker } from "./query.ts";
 import { type Refusal, refusal, SYNTAX_ERROR, TOO_LARGE } from "./refusal.ts";
 import { OUTERMOST, type Scope } from "./scope.ts";
-import { copyOut, explain, nameOf, setting, type Span, show, transaction } from "./session-statements.ts";
+import { copyOut, explain, nameOf, type Span, setting, show, transaction } from "./session-statements.ts";
 import { Source } from "./source.ts";
 import { STATEMENT_KINDS } from "./statements.ts";
 import { as, type Fields, list, type RawStatement, sameTree, typeOf, type Wrapped } from "./tree.ts";
@@ -75,7 +75,10 @@ class Deciding {
 
   #look(): Refusal | null {
     if (this.#world.catalog.unsafeCasts) {
-      return refusal("DATABASE_UNSAFE", "the database has a user-defined implicit cast between built-in types, which any statement could run");
+      return refusal(
+        "DATABASE_UNSAFE",
+        "the database has a user-defined implicit cast between built-in types, which any statement could run",
+      );
     }
     const capped = checkText(this.#text);
     if (capped) return capped;
@@ -83,7 +86,9 @@ class Deciding {
     if (!parsed.ok) {
       const { error } = parsed;
       if (error.kind === "fatal") {
-        return refusal("TEXT_TOO_LARGE", "the statement is too complex to be parsed", { sqlstate: TOO_LARGE });
+        return refusal("TEXT_TOO_LARGE", "the statement is too complex to be parsed", {
+          sqlstate: TOO_LARGE,
+        });
       }
       return { ...refusal("SYNTAX_ERROR", error.message, { sqlstate: SYNTAX_ERROR }), at: null };
     }
@@ -97,7 +102,10 @@ class Deciding {
       return this.#verify(statements);
     } catch (error) {
       // A deep tree can exhaust the stack; anything else is a defect, and no reason to let a statement through.
-      const message = error instanceof RangeError ? "the statement is nested too deeply" : `the statement could not be decided: ${String(error)}`;
+      const message =
+        error instanceof RangeError
+          ? "the statement is nested too deeply"
+          : `the statement could not be decided: ${String(error)}`;
       return refusal("UNDECIDED", message, { sqlstate: TOO_LARGE });
     }
   }
@@ -108,7 +116,10 @@ class Deciding {
     const text = this.#source.splice();
     const again = text === null ? null : this.#world.parser.parse(text);
     const found = again?.ok ? (again.tree.stmts ?? []) : [];
-    const same = again?.ok && found.length === meant.length && found.every((entry, index) => sameTree(entry.stmt, meant[index]!.stmt));
+    const same =
+      again?.ok &&
+      found.length === meant.length &&
+      found.every((entry, index) => sameTree(entry.stmt, meant[index]!.stmt));
     if (same) return null;
     return refusal("REWRITE_FAILED", "the statement is written in a way that cannot be rewritten safely", {
       hint: "Write names plainly: without Unicode escapes, and without ONLY or TABLE in unusual places.",
@@ -119,16 +130,27 @@ class Deciding {
     const type = typeOf(raw.stmt) ?? "";
     const kind = STATEMENT_KINDS.get(type);
     const start = this.#source.index(raw.stmt_location ?? 0);
-    const end = raw.stmt_len ? this.#source.index((raw.stmt_location ?? 0) + raw.stmt_len) : this.#text.length;
+    const end = raw.stmt_len
+      ? this.#source.index((raw.stmt_location ?? 0) + raw.stmt_len)
+      : this.#text.length;
     if (!kind || kind.never !== null) {
       const why = kind?.never ?? "this kind of statement is not known";
-      return refusal("STATEMENT_NOT_ALLOWED", `${statementName(type)} is not allowed: ${why}`, { at: raw.stmt_location ?? 0 });
+      return refusal("STATEMENT_NOT_ALLOWED", `${statementName(type)} is not allowed: ${why}`, {
+        at: raw.stmt_location ?? 0,
+      });
     }
     const walker = new QueryWalker(this.#world, this.#source, raw.stmt);
     const summary = this.#handle(walker, type, raw.stmt, { start, end });
     this.#collect(walker);
     if (walker.refused) return walker.refused;
-    this.#statements.push({ kind: type.replace(/Stmt$/, ""), effect: kind.effect, returnsRows: false, copyIn: false, lookup: false, ...summary });
+    this.#statements.push({
+      kind: type.replace(/Stmt$/, ""),
+      effect: kind.effect,
+      returnsRows: false,
+      copyIn: false,
+      lookup: false,
+      ...summary,
+    });
     return null;
   }
 
@@ -176,7 +198,8 @@ class Deciding {
         walker.nodes(fields["params"], OUTERMOST);
         return { returnsRows: true };
       case "DeclareCursorStmt":
-        if (typeOf(fields["query"]) !== "SelectStmt") walker.refuse("STATEMENT_NOT_ALLOWED", "a cursor may only read");
+        if (typeOf(fields["query"]) !== "SelectStmt")
+          walker.refuse("STATEMENT_NOT_ALLOWED", "a cursor may only read");
         else walker.node(fields["query"], OUTERMOST);
         this.#declared.push(nameOf(fields, "portalname"));
         return {};
@@ -194,15 +217,21 @@ class Deciding {
     const type = typeOf(node) ?? "";
     const fields = as(node, type) ?? {};
     if (type === "SelectStmt") walker.select(fields, scope);
-    else if (/^(Insert|Update|Delete|Merge)Stmt$/.test(type)) return { ...write(walker, type, fields, scope), effect: "write" };
-    else if (type === "ExecuteStmt" && outer === "EXPLAIN") walker.refuse("STATEMENT_NOT_ALLOWED", "EXPLAIN EXECUTE is not allowed", { hint: "Explain the statement itself." });
+    else if (/^(Insert|Update|Delete|Merge)Stmt$/.test(type))
+      return { ...write(walker, type, fields, scope), effect: "write" };
+    else if (type === "ExecuteStmt" && outer === "EXPLAIN")
+      walker.refuse("STATEMENT_NOT_ALLOWED", "EXPLAIN EXECUTE is not allowed", {
+        hint: "Explain the statement itself.",
+      });
     else walker.refuse("STATEMENT_NOT_ALLOWED", `${outer} of ${statementName(type)} is not allowed`);
     return {};
   }
 
   #fetch(walker: QueryWalker, name: string): void {
     if (this.#cursors.has(name) || this.#declared.includes(name)) return;
-    walker.refuse("CURSOR_UNKNOWN", `this session has not declared a cursor ${name}`, { hint: "Use DECLARE … CURSOR FOR first." });
+    walker.refuse("CURSOR_UNKNOWN", `this session has not declared a cursor ${name}`, {
+      hint: "Use DECLARE … CURSOR FOR first.",
+    });
   }
 
   #collect(walker: QueryWalker): void {
@@ -210,7 +239,8 @@ class Deciding {
     for (const view of walker.views) {
       if (!view.rule) continue;
       this.#rules.add(view.rule);
-      for (const column of view.columns) if (column.masked) this.#masked.add(`${view.schema}.${view.name}.${column.name}`);
+      for (const column of view.columns)
+        if (column.masked) this.#masked.add(`${view.schema}.${view.name}.${column.name}`);
     }
     for (const rule of walker.rules) this.#rules.add(rule);
   }
@@ -221,7 +251,9 @@ class Deciding {
     return this.#decision({
       effect: held ? "hold" : "allow",
       reason: held ? "APPROVAL_NEEDED" : "ALLOWED",
-      message: held ? `task ${this.#world.task.name} needs an approval for each statement under this rule` : "",
+      message: held
+        ? `task ${this.#world.task.name} needs an approval for each statement under this rule`
+        : "",
       rule: held?.at ?? (rules.length === 1 ? rules[0]!.at : null),
       rewritten,
     });
@@ -242,7 +274,9 @@ class Deciding {
 
   #syntaxPosition(): number | null {
     const parsed = this.#world.parser.parse(this.#text);
-    return !parsed.ok && parsed.error.kind === "syntax" && parsed.error.cursor !== null ? parsed.error.cursor + 1 : null;
+    return !parsed.ok && parsed.error.kind === "syntax" && parsed.error.cursor !== null
+      ? parsed.error.cursor + 1
+      : null;
   }
 
   #decision(part: Partial<StatementDecision>): StatementDecision {
@@ -264,7 +298,8 @@ class Deciding {
       ...part,
       /** Made when it is asked for: it costs a parse of its own. */
       get fingerprint() {
-        if (fingerprint === undefined) fingerprint = part.reason === "TEXT_TOO_LARGE" ? null : parser.fingerprint(text);
+        if (fingerprint === undefined)
+          fingerprint = part.reason === "TEXT_TOO_LARGE" ? null : parser.fingerprint(text);
         return fingerprint;
       },
     };

@@ -42,7 +42,9 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
   if (!first) return;
   const added: { texts: string[]; nodes: Wrapped[] } = { texts: [], nodes: [] };
   for (const item of keyed) {
-    const grouped = new Set(simple.filter(({ parts }) => means(item, parts, items)).map(({ parts }) => parts.at(-1)!));
+    const grouped = new Set(
+      simple.filter(({ parts }) => means(item, parts, items)).map(({ parts }) => parts.at(-1)!),
+    );
     if (!item.view!.relation.primaryKey.every((column) => grouped.has(column))) continue;
     for (const name of usedColumns(select, item, items)) {
       if (grouped.has(name)) continue;
@@ -77,7 +79,9 @@ function groupedColumn(node: unknown, targets: readonly unknown[], items: readon
   }
   const parts = plain(node);
   if (parts?.length === 1 && !items.some((item) => item.columns?.has(parts[0]!))) {
-    const target = targets.map((entry) => as(entry, "ResTarget")).find((entry) => entry?.["name"] === parts[0]);
+    const target = targets
+      .map((entry) => as(entry, "ResTarget"))
+      .find((entry) => entry?.["name"] === parts[0]);
     return target ? plain(target["val"]) : parts;
   }
   return parts;
@@ -86,7 +90,9 @@ function groupedColumn(node: unknown, targets: readonly unknown[], items: readon
 function means(item: Item, parts: readonly string[], items: readonly Item[]): boolean {
   const name = parts.at(-1)!;
   if (!item.columns?.has(name)) return false;
-  return parts.length === 1 ? items.filter((other) => other.columns?.has(name)).length === 1 : qualifies(item, parts);
+  return parts.length === 1
+    ? items.filter((other) => other.columns?.has(name)).length === 1
+    : qualifies(item, parts);
 }
 
 /** Columns of the item that are used outside of aggregates, in the view's order; "" for the whole row. */
@@ -110,8 +116,11 @@ function usedColumns(select: Fields, item: Item, items: readonly Item[]): string
       if (last === item.name && !items.some((other) => other.columns?.has(last!))) used.add("");
     } else if (parts.length === 1 || qualifies(item, parts)) used.add(last!);
   };
-  for (const key of ["targetList", "havingClause", "sortClause", "windowClause", "distinctClause"]) look(select[key]);
-  const names = columns.filter((column) => used.has(column.name) && column.column.groupable).map((column) => column.name);
+  for (const key of ["targetList", "havingClause", "sortClause", "windowClause", "distinctClause"])
+    look(select[key]);
+  const names = columns
+    .filter((column) => used.has(column.name) && column.column.groupable)
+    .map((column) => column.name);
   return used.has("") ? [...names, ""] : names;
 }
 

@@ -70,7 +70,8 @@ export function tokenAt(text: string, at: number): Token | null {
   if (/[0-9]/.test(char) || (char === "." && /[0-9]/.test(text[start + 1] ?? ""))) {
     return other(text, start, numberEnd(text, start));
   }
-  if (char === ":" && (text[start + 1] === ":" || text[start + 1] === "=")) return other(text, start, start + 2);
+  if (char === ":" && (text[start + 1] === ":" || text[start + 1] === "="))
+    return other(text, start, start + 2);
   if (OPERATOR.test(char)) return other(text, start, operatorEnd(text, start));
   return other(text, start, start + 1);
 }
@@ -93,7 +94,12 @@ function wordAt(text: string, start: number): Token {
   }
   let end = start + 1;
   while (end < text.length && NAME_PART.test(text[end]!)) end++;
-  return { kind: "name", start, end, value: text.slice(start, end).replace(/[A-Z]+/g, (run) => run.toLowerCase()) };
+  return {
+    kind: "name",
+    start,
+    end,
+    value: text.slice(start, end).replace(/[A-Z]+/g, (run) => run.toLowerCase()),
+  };
 }
 
 function quotedEnd(text: string, at: number, quote: string): number {
@@ -130,9 +136,10 @@ function dollarEnd(text: string, at: number): number {
 }
 
 function numberEnd(text: string, at: number): number {
-  const match = /^(?:0[xXoObB][0-9a-fA-F_]+|(?:[0-9][0-9_]*)?\.?(?:[0-9][0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?)/.exec(
-    text.slice(at, at + 400),
-  );
+  const match =
+    /^(?:0[xXoObB][0-9a-fA-F_]+|(?:[0-9][0-9_]*)?\.?(?:[0-9][0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?)/.exec(
+      text.slice(at, at + 400),
+    );
   const end = at + (match?.[0].length || 1);
   // `1..2`: a dot that begins a range belongs to the next token.
   return text[end - 1] === "." && text[end] === "." ? end - 1 : end;

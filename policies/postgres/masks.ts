@@ -28,7 +28,9 @@ const DATES = new Set(["date", "timestamp without time zone", "timestamp with ti
 /** A type as printed by `format_type`: its name, its modifiers, and whether it is an array. */
 function parseType(type: string): { name: string; modifiers: number[]; array: boolean } {
   const array = type.endsWith("[]");
-  const match = /^([^(]*?)\s*(?:\((\d+(?:,-?\d+)?)\))?\s*((?:with|without) time zone)?$/.exec(type.replace(/(\[\])+$/, ""));
+  const match = /^([^(]*?)\s*(?:\((\d+(?:,-?\d+)?)\))?\s*((?:with|without) time zone)?$/.exec(
+    type.replace(/(\[\])+$/, ""),
+  );
   if (!match) return { name: type, modifiers: [], array };
   const modifiers = match[2]?.split(",").map(Number) ?? [];
   return { name: match[3] ? `${match[1]} ${match[3]}` : match[1]!, modifiers, array };
@@ -68,7 +70,9 @@ export function maskExpression(mask: Mask, column: CatalogColumn, ref: string): 
       return token(name, modifiers, text, value, cast, refuse);
     case "year":
     case "month":
-      return DATES.has(name) ? cast(truncated(mask.kind, name, ref)) : refuse("it needs a date or timestamp column");
+      return DATES.has(name)
+        ? cast(truncated(mask.kind, name, ref))
+        : refuse("it needs a date or timestamp column");
     case "round":
       return round(mask.digits, name, modifiers, ref, cast, refuse);
   }
@@ -90,7 +94,10 @@ function constant(
   if (written.includes("\0")) return null;
   const literal = quoteText(written);
   if (column.labels) return column.labels.includes(written) ? literal : null;
-  if (text) return name !== "text" && modifiers[0] !== undefined && [...written].length > modifiers[0] ? null : literal;
+  if (text)
+    return name !== "text" && modifiers[0] !== undefined && [...written].length > modifiers[0]
+      ? null
+      : literal;
   const range = INTEGERS[name];
   if (range) {
     if (!/^-?\d{1,19}$/.test(written)) return null;
@@ -116,11 +123,16 @@ function fitsNumeric(written: string, modifiers: readonly number[]): boolean {
   if (!match) return false;
   const [precision, scale = 0] = modifiers;
   if (precision === undefined) return match[1]!.length + (match[2]?.length ?? 0) <= 1000;
-  return match[1]!.replace(/^0+/, "").length <= precision - scale && (match[2]?.length ?? 0) <= Math.max(scale, 0);
+  return (
+    match[1]!.replace(/^0+/, "").length <= precision - scale && (match[2]?.length ?? 0) <= Math.max(scale, 0)
+  );
 }
 
 function isDate(written: string, time: boolean): boolean {
-  const match = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?$/.exec(written);
+  const match =
+    /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?$/.exec(
+      written,
+    );
   if (!match || (match[4] !== undefined && !time)) return false;
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
   const date = new Date(Date.UTC(year, month - 1, day));
@@ -143,7 +155,8 @@ function keep(mask: Mask & { kind: "keep" }, value: string): string {
   const filler = quoteText(mask.with);
   const length = `pg_catalog.char_length(${value})`;
   const fill = (count: string) => {
-    const bounded = [...mask.with].length === 1 && mask.with.charCodeAt(0) < 128 ? count : `LEAST(${count}, 1000000)`;
+    const bounded =
+      [...mask.with].length === 1 && mask.with.charCodeAt(0) < 128 ? count : `LEAST(${count}, 1000000)`;
     return `pg_catalog.repeat(${filler}, ${bounded})`;
   };
   const parts = [
@@ -182,8 +195,10 @@ function token(
     return cast(`'tok_' OPERATOR(pg_catalog.||) pg_catalog.left(${hex}, ${Math.min(room - 4, 32)})`);
   }
   if (name === "uuid") return cast(`pg_catalog.left(${hex}, 32)`);
-  if (name === "bigint") return cast(`('x' OPERATOR(pg_catalog.||) pg_catalog.left(${hex}, 16))::pg_catalog.bit(64)`);
-  if (name === "integer") return cast(`('x' OPERATOR(pg_catalog.||) pg_catalog.left(${hex}, 8))::pg_catalog.bit(32)`);
+  if (name === "bigint")
+    return cast(`('x' OPERATOR(pg_catalog.||) pg_catalog.left(${hex}, 16))::pg_catalog.bit(64)`);
+  if (name === "integer")
+    return cast(`('x' OPERATOR(pg_catalog.||) pg_catalog.left(${hex}, 8))::pg_catalog.bit(32)`);
   return refuse("it needs a text, uuid, bigint or integer column");
 }
 
@@ -226,7 +241,9 @@ function round(
     if (precision === undefined) return cast(rounded);
     // The least magnitude that no longer fits numeric(p,s) is 10^(p-s).
     const limit = `'1e${precision - scale}'::pg_catalog.numeric`;
-    return cast(`CASE WHEN pg_catalog.abs(${rounded}) OPERATOR(pg_catalog.>=) ${limit} THEN ${cut} ELSE ${rounded} END`);
+    return cast(
+      `CASE WHEN pg_catalog.abs(${rounded}) OPERATOR(pg_catalog.>=) ${limit} THEN ${cut} ELSE ${rounded} END`,
+    );
   }
   if (FLOATS.has(name)) {
     const limit = name === "real" ? "3.4e38" : "1.79e308";

@@ -46,7 +46,14 @@ const VERSIONED_NODES: Readonly<Record<string, number>> = {
 };
 
 /** Fields that only the server's later stages fill. */
-const LATER_FIELDS = new Set(["xpr", "ctecoltypes", "ctecoltypmods", "ctecolcollations", "cooked_default", "viewQuery"]);
+const LATER_FIELDS = new Set([
+  "xpr",
+  "ctecoltypes",
+  "ctecoltypmods",
+  "ctecolcollations",
+  "cooked_default",
+  "viewQuery",
+]);
 
 /** Node type → lowest `server_version_num` that has it. */
 const MIN_VERSION = new Map<string, number>([
@@ -67,7 +74,8 @@ export function fieldsOf(type: string): ReadonlyMap<string, FieldKind> | null {
   const fields = new Map<string, FieldKind>();
   for (const pair of declared.split(" ")) {
     const colon = pair.indexOf(":");
-    if (colon > 0 && !LATER_FIELDS.has(pair.slice(0, colon))) fields.set(pair.slice(0, colon), pair.slice(colon + 1));
+    if (colon > 0 && !LATER_FIELDS.has(pair.slice(0, colon)))
+      fields.set(pair.slice(0, colon), pair.slice(colon + 1));
   }
   SCHEMA.set(type, fields);
   return fields;

@@ -55,7 +55,8 @@ export function tokenPads(key: Uint8Array): Record<string, string> {
   if (key.length < 16 || key.length > 64) throw new Error("the token key must have 16 to 64 bytes");
   const padded = new Uint8Array(64);
   padded.set(key);
-  const hex = (mask: number) => Array.from(padded, (byte) => (byte ^ mask).toString(16).padStart(2, "0")).join("");
+  const hex = (mask: number) =>
+    Array.from(padded, (byte) => (byte ^ mask).toString(16).padStart(2, "0")).join("");
   return { [TOKEN_INNER]: hex(0x36), [TOKEN_OUTER]: hex(0x5c) };
 }
 

@@ -6,7 +6,12 @@
  * The first refusal is kept and the walk goes on harmlessly; the caller asks for it at the end.
  */
 import type { SqlRule } from "../task.ts";
-import { ALLOWED_FUNCTIONS, BUILTIN_TYPES, INFORMATION_SCHEMA_TYPES, REFUSED_FUNCTIONS } from "./functions.generated.ts";
+import {
+  ALLOWED_FUNCTIONS,
+  BUILTIN_TYPES,
+  INFORMATION_SCHEMA_TYPES,
+  REFUSED_FUNCTIONS,
+} from "./functions.generated.ts";
 import { keepPrimaryKeyGroups } from "./group-by.ts";
 import { closing, skipSpace, tokens } from "./lexer.ts";
 import { qualified, quoteName } from "./names.ts";
@@ -119,7 +124,8 @@ export class QueryWalker {
         this.type(fields);
         break;
       case "ColumnDef":
-        if (fields["constraints"] || fields["raw_default"]) this.refuse("SYNTAX_NOT_ALLOWED", "a column definition may only name a type");
+        if (fields["constraints"] || fields["raw_default"])
+          this.refuse("SYNTAX_NOT_ALLOWED", "a column definition may only name a type");
         break;
     }
     this.fields(type, fields, scope);
@@ -151,7 +157,8 @@ export class QueryWalker {
 
   select(fields: Fields, outer: Scope): void {
     const scope = this.with(fields, outer);
-    if (fields["intoClause"]) return this.refuse("STATEMENT_NOT_ALLOWED", "SELECT INTO makes a table; the task may not");
+    if (fields["intoClause"])
+      return this.refuse("STATEMENT_NOT_ALLOWED", "SELECT INTO makes a table; the task may not");
     const kinds = fieldsOf("SelectStmt")!;
     const compound = fields["op"] !== undefined && fields["op"] !== "SETOP_NONE";
     const items = compound ? [] : this.items(list(fields["fromClause"]));
@@ -264,7 +271,8 @@ export class QueryWalker {
   /** The schema that an unqualified name means on the pinned path: pg_catalog first, then public. */
   resolve(fields: Fields): { schema: string; name: string } | null {
     const name = String(fields["relname"]);
-    if (fields["catalogname"] !== undefined && fields["catalogname"] !== this.world.catalog.database) return null;
+    if (fields["catalogname"] !== undefined && fields["catalogname"] !== this.world.catalog.database)
+      return null;
     if (typeof fields["schemaname"] === "string") return { schema: fields["schemaname"], name };
     const system = this.world.relations.find("pg_catalog", name).kind;
     return { schema: system === "none" ? SEARCH_PATH[0] : "pg_catalog", name };
@@ -275,12 +283,14 @@ export class QueryWalker {
     const name = String(fields["relname"]);
     const at = location(fields);
     if (fields["schemaname"] === undefined && isCte(scope, name)) {
-      if (options.sample !== undefined) this.refuse("SYNTAX_NOT_ALLOWED", "TABLESAMPLE needs a table", { at });
+      if (options.sample !== undefined)
+        this.refuse("SYNTAX_NOT_ALLOWED", "TABLESAMPLE needs a table", { at });
       return;
     }
     const place = this.resolve(fields);
     const found = place ? this.world.relations.find(place.schema, place.name) : null;
-    if (!place || !found || found.kind === "none") return this.refuse(...this.world.notGranted(place ?? { schema: "", name }, "select", at));
+    if (!place || !found || found.kind === "none")
+      return this.refuse(...this.world.notGranted(place ?? { schema: "", name }, "select", at));
     if (found.kind === "problem") {
       const { code, message, rule } = found.problem;
       return this.refuse(code, message, { at, rule });
@@ -299,7 +309,13 @@ export class QueryWalker {
     this.source.insert(this.source.index(at), `${schema}.`);
   }
 
-  #replace(fields: Fields, view: TaskView, holder: Wrapped | null, at: number, options: { sample?: string }): void {
+  #replace(
+    fields: Fields,
+    view: TaskView,
+    holder: Wrapped | null,
+    at: number,
+    options: { sample?: string },
+  ): void {
     const parts = ["catalogname", "schemaname", "relname"].filter((key) => fields[key] !== undefined).length;
     const found = this.source.name(at, parts);
     if (!holder || !found || found.at(-1)!.value !== fields["relname"]) {
@@ -331,7 +347,11 @@ export class QueryWalker {
     const at = location(fields);
     const method = names(fields["method"])?.at(-1) ?? "";
     if (!relation || !holder || !["system", "bernoulli"].includes(method)) {
-      return this.refuse("SYNTAX_NOT_ALLOWED", "only TABLESAMPLE SYSTEM and BERNOULLI of a table are allowed", { at });
+      return this.refuse(
+        "SYNTAX_NOT_ALLOWED",
+        "only TABLESAMPLE SYSTEM and BERNOULLI of a table are allowed",
+        { at },
+      );
     }
     const start = this.source.index(at);
     const before = tokens(this.source.text, 0, start).at(-1);
@@ -345,8 +365,12 @@ export class QueryWalker {
     let repeatable = "";
     if (fields["repeatable"]) {
       const word = tokens(this.source.text, end, this.source.text.length)[0];
-      const close = word?.value === "repeatable" ? closing(this.source.text, skipSpace(this.source.text, word.end)) : null;
-      if (!word || close === null) return this.refuse("SYNTAX_NOT_ALLOWED", "REPEATABLE is not understood here", { at });
+      const close =
+        word?.value === "repeatable"
+          ? closing(this.source.text, skipSpace(this.source.text, word.end))
+          : null;
+      if (!word || close === null)
+        return this.refuse("SYNTAX_NOT_ALLOWED", "REPEATABLE is not understood here", { at });
       repeatable = ` REPEATABLE ${this.source.text.slice(skipSpace(this.source.text, word.end), close)}`;
       end = close;
     }
@@ -370,13 +394,21 @@ export class QueryWalker {
     const items = list(as(list(fields["functions"])[0], "List")?.["items"]);
     const call = as(items[0], "FuncCall");
     const name = names(call?.["funcname"]) ?? [];
-    if (!call || name.at(-1) !== "pg_show_all_settings" || (name.length > 1 && name[0] !== "pg_catalog")) return false;
+    if (!call || name.at(-1) !== "pg_show_all_settings" || (name.length > 1 && name[0] !== "pg_catalog"))
+      return false;
     const found = this.world.relations.find("pg_catalog", "pg_settings");
     const at = location(call);
     const parts = this.source.name(at, name.length);
     const end = parts ? closing(this.source.text, skipSpace(this.source.text, parts.at(-1)!.end)) : null;
     const plain = Object.keys(fields).every((key) => key === "functions" || key === "alias");
-    if (!holder || !parts || end === null || !plain || list(fields["functions"]).length !== 1 || found.kind !== "view") {
+    if (
+      !holder ||
+      !parts ||
+      end === null ||
+      !plain ||
+      list(fields["functions"]).length !== 1 ||
+      found.kind !== "view"
+    ) {
       this.refuse("FUNCTION_NOT_ALLOWED", "pg_show_all_settings() may only stand alone in FROM", { at });
       return true;
     }
@@ -384,7 +416,10 @@ export class QueryWalker {
     const alias = (fields["alias"] as Fields | undefined) ?? null;
     this.source.replace(parts[0]!.start, end, `(${query.sql})${alias ? "" : " AS pg_show_all_settings"}`);
     delete holder["RangeFunction"];
-    holder["RangeSubselect"] = { subquery: query.tree, alias: alias ?? { aliasname: "pg_show_all_settings" } };
+    holder["RangeSubselect"] = {
+      subquery: query.tree,
+      alias: alias ?? { aliasname: "pg_show_all_settings" },
+    };
     return true;
   }
 
@@ -398,7 +433,9 @@ export class QueryWalker {
       const call = as(node, "FuncCall");
       const name = names(call?.["funcname"]);
       if (!call || name?.length !== 1 || name[0] !== "unnest" || list(call["args"]).length < 2) continue;
-      const plain = Object.keys(call).every((key) => ["funcname", "args", "funcformat", "location"].includes(key));
+      const plain = Object.keys(call).every((key) =>
+        ["funcname", "args", "funcformat", "location"].includes(key),
+      );
       if (plain && typeOf(columns) === null) this.#bare.add(call);
     }
   }
@@ -431,7 +468,8 @@ export class QueryWalker {
     // Left alone otherwise: a system catalog keeps its schema, and anything else is the server's error.
     if (!view) return;
     const found = this.source.name(at, star ? qualifiers : qualifiers + 1);
-    if (!found) return this.refuse("SYNTAX_NOT_ALLOWED", "the column's name is not written plainly here", { at });
+    if (!found)
+      return this.refuse("SYNTAX_NOT_ALLOWED", "the column's name is not written plainly here", { at });
     this.source.replace(found[0]!.start, found[qualifiers - 1]!.start, "");
     fields["fields"] = list(fields["fields"]).slice(qualifiers - 1);
   }
@@ -444,7 +482,11 @@ export class QueryWalker {
   field(name: string, owners: readonly Item[] | null, at: number): void {
     if (!this.world.isFieldFunction(name)) return;
     if (owners && owners.length > 0 && owners.every((item) => item.columns?.has(name))) return;
-    this.refuse("FUNCTION_NOT_ALLOWED", `.${name} would call a function of that name where there is no such column`, { at });
+    this.refuse(
+      "FUNCTION_NOT_ALLOWED",
+      `.${name} would call a function of that name where there is no such column`,
+      { at },
+    );
   }
 
   operator(value: unknown, at: number): void {
@@ -452,10 +494,14 @@ export class QueryWalker {
     if (!parts || parts.length === 0) return;
     const name = parts.at(-1)!;
     if (parts.length > 1 && !(parts.length === 2 && parts[0] === "pg_catalog")) {
-      return this.refuse("OPERATOR_NOT_ALLOWED", `the operator ${parts.join(".")} is not a built-in one`, { at });
+      return this.refuse("OPERATOR_NOT_ALLOWED", `the operator ${parts.join(".")} is not a built-in one`, {
+        at,
+      });
     }
     if (parts.length === 1 && this.world.foreignOperators.has(name)) {
-      this.refuse("OPERATOR_NOT_ALLOWED", `the operator ${name} may mean a function of this database`, { at });
+      this.refuse("OPERATOR_NOT_ALLOWED", `the operator ${name} may mean a function of this database`, {
+        at,
+      });
     }
   }
 
@@ -491,8 +537,10 @@ export class QueryWalker {
   #readsSetting(fields: Fields, at: number): void {
     const args = list(fields["args"]);
     const name = constantText(args[0]);
-    if (name === null) return this.refuse("SETTING_NOT_ALLOWED", "current_setting() needs a constant name", { at });
-    if (!mayShow(name)) this.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`, { at });
+    if (name === null)
+      return this.refuse("SETTING_NOT_ALLOWED", "current_setting() needs a constant name", { at });
+    if (!mayShow(name))
+      this.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`, { at });
   }
 
   #changesSetting(fields: Fields, at: number): void {
@@ -504,7 +552,8 @@ export class QueryWalker {
     // A path of `public` alone would put temporary objects first, and there is no place to add to it here.
     const verdict = maySet(name, [value], this.world.writes);
     const path = verdict === "pinned-path" && value.replaceAll(" ", "") === SEARCH_PATH.join(",");
-    if (verdict !== "allowed" && !path) this.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name}`, { at });
+    if (verdict !== "allowed" && !path)
+      this.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name}`, { at });
   }
 
   type(fields: Fields): void {
@@ -512,7 +561,8 @@ export class QueryWalker {
     const at = location(fields);
     const name = parts.at(-1) ?? "";
     const bare = name.startsWith("_") ? name.slice(1) : name;
-    if (fields["pct_type"] || fields["setof"]) return this.refuse("TYPE_NOT_ALLOWED", "%TYPE and SETOF are not allowed", { at });
+    if (fields["pct_type"] || fields["setof"])
+      return this.refuse("TYPE_NOT_ALLOWED", "%TYPE and SETOF are not allowed", { at });
     if (this.world.castTargets.has(name)) {
       return this.refuse("TYPE_NOT_ALLOWED", `a user-defined cast to ${name} could run a function`, { at });
     }
@@ -562,7 +612,11 @@ function isPlainValue(node: unknown): boolean {
   if (type === "A_Const" || type === "ParamRef") return true;
   if (type !== "TypeCast") return false;
   const cast = names((fields["typeName"] as Fields | undefined)?.["names"]) ?? [];
-  return isPlainValue(fields["arg"]) && (cast.length === 1 || cast[0] === "pg_catalog") && BUILTIN_TYPES.has(cast.at(-1)!);
+  return (
+    isPlainValue(fields["arg"]) &&
+    (cast.length === 1 || cast[0] === "pg_catalog") &&
+    BUILTIN_TYPES.has(cast.at(-1)!)
+  );
 }
 
 /** `ONLY name` or `ONLY (name)` around a name. */

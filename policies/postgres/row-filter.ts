@@ -30,7 +30,12 @@ export interface RowFilter {
 export type RowFilterResult =
   | { readonly ok: true; readonly filter: RowFilter }
   /** `offset` is the 0-based UTF-16 offset in the filter's own text, where known. */
-  | { readonly ok: false; readonly code: "ROW_FILTER_INVALID"; readonly message: string; readonly offset: number | null };
+  | {
+      readonly ok: false;
+      readonly code: "ROW_FILTER_INVALID";
+      readonly message: string;
+      readonly offset: number | null;
+    };
 
 /** The setting that carries a task parameter. */
 export function paramSetting(name: string): string {
@@ -80,7 +85,8 @@ export function readRowFilter(
   const parsed = parser.parse(`${prefix}(${bound.text}\n)`);
   if (!parsed.ok) return fail(parsed.error.message);
   const select = parsed.tree.stmts?.length === 1 ? as(parsed.tree.stmts[0]!.stmt, "SelectStmt") : null;
-  const extra = select && Object.keys(select).some((key) => !["whereClause", "limitOption", "op"].includes(key));
+  const extra =
+    select && Object.keys(select).some((key) => !["whereClause", "limitOption", "op"].includes(key));
   if (!select || extra) return fail("it must be one boolean expression");
   return compile(`${prefix}(${bound.text}\n)`, select["whereClause"] as Wrapped, relation, columns, fail);
 }
@@ -97,7 +103,8 @@ function bindParams(
     const next = all[index + 1];
     if (token.value !== ":" || next?.kind !== "name" || next.start !== token.end) continue;
     const type = Object.hasOwn(params, next.value) ? params[next.value] : undefined;
-    if (type === undefined) return { ok: false, message: `:${next.value} is not a parameter of the task`, offset: token.start };
+    if (type === undefined)
+      return { ok: false, message: `:${next.value} is not a parameter of the task`, offset: token.start };
     out += `${rows.slice(at, token.start)}(pg_catalog.current_setting(${quoteText(paramSetting(next.value))}))::${PARAM_TYPES[type]}`;
     at = next.end;
   }
@@ -125,10 +132,15 @@ function compile(
     const own =
       parts.length === 1
         ? !inQuery
-        : parts.at(-2) === relation.name && (parts.length === 2 || (parts.length === 3 && parts[0] === relation.schema));
-    if (!own) return inQuery ? undefined : refuse(`${parts.join(".")} is not a column of ${relation.schema}.${relation.name}`);
+        : parts.at(-2) === relation.name &&
+          (parts.length === 2 || (parts.length === 3 && parts[0] === relation.schema));
+    if (!own)
+      return inQuery
+        ? undefined
+        : refuse(`${parts.join(".")} is not a column of ${relation.schema}.${relation.name}`);
     const name = parts.at(-1)!;
-    if (columns && !columns.has(name)) return refuse(`${relation.schema}.${relation.name} has no column ${name}`);
+    if (columns && !columns.has(name))
+      return refuse(`${relation.schema}.${relation.name} has no column ${name}`);
     const found = source.name(location(fields), parts.length);
     if (!found) return refuse(`the name ${name} cannot be read`);
     pieces.push({ start: found[0]!.start, end: found.at(-1)!.end, column: name, sql: "" });
@@ -138,7 +150,8 @@ function compile(
     const parts = names(fields["funcname"]) ?? [];
     const name = parts.at(-1) ?? "";
     if (parts.length === 1) {
-      if (!ALLOWED_FUNCTIONS.has(name)) return refuse(`${name}() is no allowed built-in function; give its schema`);
+      if (!ALLOWED_FUNCTIONS.has(name))
+        return refuse(`${name}() is no allowed built-in function; give its schema`);
       const at = source.index(location(fields));
       pieces.push({ start: at, end: at, column: null, sql: "pg_catalog." });
     }
@@ -149,7 +162,8 @@ function compile(
     if (type === "FuncCall") call(fields);
     if (type === "SubLink" || type === "RangeSubselect") hasQuery = true;
     if (type === "ParamRef") refuse("use :name for a parameter");
-    if (type === "RangeVar" && !fields["schemaname"]) refuse(`give the schema of ${String(fields["relname"])}`);
+    if (type === "RangeVar" && !fields["schemaname"])
+      refuse(`give the schema of ${String(fields["relname"])}`);
     if (/Stmt$/.test(type) && type !== "SelectStmt") refuse("it may only read");
     const kinds = fieldsOf(type);
     for (const [key, value] of Object.entries(fields)) {
@@ -219,7 +233,8 @@ function split(
   for (const token of tokens(sql, start, end)) {
     if (token.value === "(" || token.value === "[") depth++;
     else if (token.value === ")" || token.value === "]") depth--;
-    else if (depth === 0 && token.kind === "name" && (token.value === "between" || token.value === "case")) between++;
+    else if (depth === 0 && token.kind === "name" && (token.value === "between" || token.value === "case"))
+      between++;
     else if (depth === 0 && token.kind === "name" && token.value === "end") between--;
     else if (depth === 0 && token.kind === "name" && token.value === "and") {
       if (between > 0) between--;

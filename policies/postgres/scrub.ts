@@ -41,7 +41,8 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
   const code = out["C"] ?? "";
   const inFunction = fields["W"] !== undefined || fields["q"] !== undefined;
   if (ANALYSIS.test(code) && !inFunction) return { ...out, ...pick(fields, ["D", "H"]) };
-  if (AUTHORED.test(code) || (inFunction && /function/i.test(fields["W"] ?? "function"))) out["M"] = standIn(code);
+  if (AUTHORED.test(code) || (inFunction && /function/i.test(fields["W"] ?? "function")))
+    out["M"] = standIn(code);
   return out;
 }
 

@@ -28,7 +28,9 @@ function transactionModes(walker: QueryWalker, options: readonly unknown[]): voi
     if (name === "transaction_isolation" || name === "transaction_deferrable") continue;
     const readOnly = ((constant?.["ival"] as Fields | undefined)?.["ival"] ?? 0) === 1;
     if (name === "transaction_read_only" && (readOnly || walker.world.writes)) continue;
-    walker.refuse("SETTING_NOT_ALLOWED", "the task is read-only", { hint: "Begin the transaction without READ WRITE." });
+    walker.refuse("SETTING_NOT_ALLOWED", "the task is read-only", {
+      hint: "Begin the transaction without READ WRITE.",
+    });
   }
 }
 
@@ -36,7 +38,8 @@ function transactionModes(walker: QueryWalker, options: readonly unknown[]): voi
 export function setting(walker: QueryWalker, fields: Fields, span: Span): void {
   const kind = String(fields["kind"]);
   const name = String(fields["name"] ?? "");
-  const refuse = () => walker.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name || "ALL"}`);
+  const refuse = () =>
+    walker.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name || "ALL"}`);
   switch (kind) {
     case "VAR_SET_MULTI":
       if (name !== "TRANSACTION" && name !== "SESSION CHARACTERISTICS") return refuse();
@@ -63,9 +66,15 @@ function settingValue(node: unknown, name: string): string | null {
   if (cast) return name.toLowerCase() === "timezone" ? settingValue(cast["arg"], name) : null;
   const constant = as(node, "A_Const");
   if (!constant) return null;
-  for (const [key, field] of [["sval", "sval"], ["ival", "ival"], ["fval", "fval"], ["boolval", "boolval"]] as const) {
+  for (const [key, field] of [
+    ["sval", "sval"],
+    ["ival", "ival"],
+    ["fval", "fval"],
+    ["boolval", "boolval"],
+  ] as const) {
     const value = constant[key] as Fields | undefined;
-    if (value) return String(value[field] ?? (key === "sval" || key === "fval" ? "" : key === "ival" ? 0 : false));
+    if (value)
+      return String(value[field] ?? (key === "sval" || key === "fval" ? "" : key === "ival" ? 0 : false));
   }
   return null;
 }
@@ -97,16 +106,20 @@ export function explain(walker: QueryWalker, fields: Fields, span: Span): void {
   for (const option of options) {
     const element = as(option, "DefElem");
     const name = String(element?.["defname"]);
-    if (!EXPLAIN_OPTIONS.has(name)) return walker.refuse("STATEMENT_NOT_ALLOWED", `EXPLAIN (${name}) is not allowed`);
+    if (!EXPLAIN_OPTIONS.has(name))
+      return walker.refuse("STATEMENT_NOT_ALLOWED", `EXPLAIN (${name}) is not allowed`);
     if (name === "analyze") analyze = !/^(off|false|0)$/i.test(optionValue(element!) ?? "on");
   }
   const views = [...walker.views].filter((view) => view.rule);
   if (analyze && views.some((view) => view.filter)) {
     const hint = "EXPLAIN without ANALYZE shows the plan.";
-    return walker.refuse("EXPLAIN_SHOWS_ROWS", "EXPLAIN ANALYZE would count rows that the task hides", { hint });
+    return walker.refuse("EXPLAIN_SHOWS_ROWS", "EXPLAIN ANALYZE would count rows that the task hides", {
+      hint,
+    });
   }
   const partial = views.some(
-    (view) => view.filter || view.columns.length < view.relation.columns.length || view.columns.some((c) => c.masked),
+    (view) =>
+      view.filter || view.columns.length < view.relation.columns.length || view.columns.some((c) => c.masked),
   );
   if (partial) withoutCosts(walker, fields, options, span);
 }
@@ -122,9 +135,12 @@ function optionValue(element: Fields): string | null {
 function withoutCosts(walker: QueryWalker, fields: Fields, options: readonly unknown[], span: Span): void {
   const { source } = walker;
   const words = tokens(source.text, span.start, span.end);
-  const costs: Wrapped = { DefElem: { defname: "costs", arg: { String: { sval: "off" } }, defaction: "DEFELEM_UNSPEC" } };
+  const costs: Wrapped = {
+    DefElem: { defname: "costs", arg: { String: { sval: "off" } }, defaction: "DEFELEM_UNSPEC" },
+  };
   const second = words[1];
-  if (words[0]?.value !== "explain" || !second) return walker.refuse("SYNTAX_NOT_ALLOWED", "EXPLAIN is not understood");
+  if (words[0]?.value !== "explain" || !second)
+    return walker.refuse("SYNTAX_NOT_ALLOWED", "EXPLAIN is not understood");
   if (second.value === "(" && options.length > 0) {
     const close = closing(source.text, second.start);
     if (close === null) return walker.refuse("SYNTAX_NOT_ALLOWED", "EXPLAIN is not understood");
@@ -133,21 +149,38 @@ function withoutCosts(walker: QueryWalker, fields: Fields, options: readonly unk
     // EXPLAIN [ANALYZE] [VERBOSE]: both forms may not be mixed, so all become the one with parentheses.
     const old = options.map((option) => String(as(option, "DefElem")?.["defname"]));
     const last = words[old.length];
-    source.replace(second.start, old.length > 0 ? last!.end : second.start, `(${[...old, "COSTS off"].join(", ")})${old.length > 0 ? "" : " "}`);
+    source.replace(
+      second.start,
+      old.length > 0 ? last!.end : second.start,
+      `(${[...old, "COSTS off"].join(", ")})${old.length > 0 ? "" : " "}`,
+    );
   }
   fields["options"] = [...options, costs];
 }
 
-const COPY_OPTIONS = new Set(["format", "delimiter", "null", "header", "quote", "escape", "force_quote", "encoding"]);
+const COPY_OPTIONS = new Set([
+  "format",
+  "delimiter",
+  "null",
+  "header",
+  "quote",
+  "escape",
+  "force_quote",
+  "encoding",
+]);
 
 /** COPY … TO STDOUT. */
 export function copyOut(walker: QueryWalker, fields: Fields): void {
   if (fields["is_program"] || fields["filename"] !== undefined) {
-    return walker.refuse("COPY_NOT_ALLOWED", "COPY may only write to STDOUT, not to a file or program of the server");
+    return walker.refuse(
+      "COPY_NOT_ALLOWED",
+      "COPY may only write to STDOUT, not to a file or program of the server",
+    );
   }
   if (!checkCopyOptions(walker, fields, COPY_OPTIONS)) return;
   if (fields["query"]) {
-    if (typeOf(fields["query"]) !== "SelectStmt") return walker.refuse("COPY_NOT_ALLOWED", "COPY may only read a query");
+    if (typeOf(fields["query"]) !== "SelectStmt")
+      return walker.refuse("COPY_NOT_ALLOWED", "COPY may only read a query");
     return walker.node(fields["query"], OUTERMOST);
   }
   copyRelation(walker, fields, fields["relation"] as Fields);
@@ -172,9 +205,12 @@ function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): vo
   const place = walker.resolve(relation);
   const found = place ? world.relations.find(place.schema, place.name) : null;
   if (!place || !found || found.kind === "none") {
-    return walker.refuse(...world.notGranted(place ?? { schema: "", name: String(relation["relname"]) }, "select", at));
+    return walker.refuse(
+      ...world.notGranted(place ?? { schema: "", name: String(relation["relname"]) }, "select", at),
+    );
   }
-  if (found.kind === "problem") return walker.refuse(found.problem.code, found.problem.message, { at, rule: found.problem.rule });
+  if (found.kind === "problem")
+    return walker.refuse(found.problem.code, found.problem.message, { at, rule: found.problem.rule });
   if (found.kind === "whole") {
     if (relation["schemaname"] === undefined) {
       relation["schemaname"] = place.schema;
@@ -185,7 +221,8 @@ function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): vo
   const { view } = found;
   const parts = ["catalogname", "schemaname", "relname"].filter((key) => relation[key] !== undefined).length;
   const name = source.name(at, parts);
-  if (!name) return walker.refuse("SYNTAX_NOT_ALLOWED", "the relation's name is not written plainly here", { at });
+  if (!name)
+    return walker.refuse("SYNTAX_NOT_ALLOWED", "the relation's name is not written plainly here", { at });
   const given = names(fields["attlist"]) ?? [];
   let end = name.at(-1)!.end;
   if (given.length > 0) {
@@ -194,7 +231,8 @@ function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): vo
     end = close;
   }
   // COPY reads a plain table without its children, and leaves generated columns out.
-  const columns = given.length > 0 ? given : view.columns.filter((c) => !c.column.generated).map((c) => c.name);
+  const columns =
+    given.length > 0 ? given : view.columns.filter((c) => !c.column.generated).map((c) => c.name);
   const query = view.query({ only: view.relation.kind === "r" });
   const sql = `SELECT ${columns.map(quoteName).join(", ")} FROM (${query.sql}) AS ${quoteName(view.name)}`;
   const parsed = world.parser.parse(sql);

@@ -89,7 +89,9 @@ export function maySet(name: string, values: readonly string[], writes: boolean)
 
 /** `public` alone, `public, pg_temp`, and the same as one string. */
 function isPinnedPath(values: readonly string[]): boolean {
-  const parts = values.flatMap((value) => value.split(",")).map((part) => part.trim().replace(/^"([^"]*)"$/, "$1"));
+  const parts = values
+    .flatMap((value) => value.split(","))
+    .map((part) => part.trim().replace(/^"([^"]*)"$/, "$1"));
   if (parts[0] !== SEARCH_PATH[0]) return false;
   return parts.length === 1 || (parts.length === 2 && parts[1] === SEARCH_PATH[1]);
 }
@@ -103,7 +105,12 @@ export function mayReset(name: string): boolean {
 /** Whether SHOW and current_setting may read it. */
 export function mayShow(name: string): boolean {
   const key = name.toLowerCase();
-  return READABLE_SETTINGS.has(key) || READABLE_SETTINGS.has(CANONICAL[key] ?? "") || key === "is_superuser" || key === "session_authorization";
+  return (
+    READABLE_SETTINGS.has(key) ||
+    READABLE_SETTINGS.has(CANONICAL[key] ?? "") ||
+    key === "is_superuser" ||
+    key === "session_authorization"
+  );
 }
 
 /** pg_settings prints some names in mixed case. */

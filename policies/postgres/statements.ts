@@ -35,16 +35,56 @@ export const STATEMENT_KINDS: ReadonlyMap<string, StatementKind> = new Map([
   ...never("write", CODE, "DoStmt CallStmt"),
   ...never("session", CHANNEL, "ListenStmt NotifyStmt UnlistenStmt"),
   ...never("write", "it locks whole tables", "LockStmt"),
-  ...never("write", SERVER, "CheckPointStmt ClusterStmt VacuumStmt ReindexStmt RefreshMatViewStmt AlterSystemStmt"),
-  ...never("write", SERVER, "CreatedbStmt DropdbStmt AlterDatabaseStmt AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt"),
-  ...never("write", SERVER, "CreateTableSpaceStmt DropTableSpaceStmt AlterTableSpaceOptionsStmt AlterTableMoveAllStmt"),
-  ...never("write", SERVER, "CreatePublicationStmt AlterPublicationStmt CreateSubscriptionStmt AlterSubscriptionStmt DropSubscriptionStmt"),
-  ...never("write", RIGHTS, "GrantStmt GrantRoleStmt AlterDefaultPrivilegesStmt CreateRoleStmt AlterRoleStmt AlterRoleSetStmt DropRoleStmt"),
-  ...never("write", RIGHTS, "CreatePolicyStmt AlterPolicyStmt DropOwnedStmt ReassignOwnedStmt AlterOwnerStmt SecLabelStmt"),
-  ...never("write", "it makes a copy of data or a new relation", "CreateTableAsStmt CreateStmt ViewStmt CreateForeignTableStmt IndexStmt CreateStatsStmt AlterStatsStmt"),
-  ...never("write", "it opens a way to another server", "CreateFdwStmt AlterFdwStmt CreateForeignServerStmt AlterForeignServerStmt CreateUserMappingStmt AlterUserMappingStmt DropUserMappingStmt ImportForeignSchemaStmt"),
-  ...never("write", CODE, "CreateFunctionStmt AlterFunctionStmt CreateTrigStmt CreateEventTrigStmt AlterEventTrigStmt CreatePLangStmt RuleStmt CreateExtensionStmt AlterExtensionStmt AlterExtensionContentsStmt CreateTransformStmt CreateCastStmt CreateConversionStmt CreateAmStmt"),
-  ...never("write", SCHEMA_CHANGE, "CreateSchemaStmt AlterTableStmt ReplicaIdentityStmt AlterCollationStmt AlterDomainStmt CreateSeqStmt AlterSeqStmt DefineStmt CreateDomainStmt CreateOpClassStmt CreateOpFamilyStmt AlterOpFamilyStmt DropStmt CommentStmt RenameStmt AlterObjectDependsStmt AlterObjectSchemaStmt AlterOperatorStmt AlterTypeStmt CompositeTypeStmt CreateEnumStmt CreateRangeStmt AlterEnumStmt AlterTSDictionaryStmt AlterTSConfigurationStmt"),
+  ...never(
+    "write",
+    SERVER,
+    "CheckPointStmt ClusterStmt VacuumStmt ReindexStmt RefreshMatViewStmt AlterSystemStmt",
+  ),
+  ...never(
+    "write",
+    SERVER,
+    "CreatedbStmt DropdbStmt AlterDatabaseStmt AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt",
+  ),
+  ...never(
+    "write",
+    SERVER,
+    "CreateTableSpaceStmt DropTableSpaceStmt AlterTableSpaceOptionsStmt AlterTableMoveAllStmt",
+  ),
+  ...never(
+    "write",
+    SERVER,
+    "CreatePublicationStmt AlterPublicationStmt CreateSubscriptionStmt AlterSubscriptionStmt DropSubscriptionStmt",
+  ),
+  ...never(
+    "write",
+    RIGHTS,
+    "GrantStmt GrantRoleStmt AlterDefaultPrivilegesStmt CreateRoleStmt AlterRoleStmt AlterRoleSetStmt DropRoleStmt",
+  ),
+  ...never(
+    "write",
+    RIGHTS,
+    "CreatePolicyStmt AlterPolicyStmt DropOwnedStmt ReassignOwnedStmt AlterOwnerStmt SecLabelStmt",
+  ),
+  ...never(
+    "write",
+    "it makes a copy of data or a new relation",
+    "CreateTableAsStmt CreateStmt ViewStmt CreateForeignTableStmt IndexStmt CreateStatsStmt AlterStatsStmt",
+  ),
+  ...never(
+    "write",
+    "it opens a way to another server",
+    "CreateFdwStmt AlterFdwStmt CreateForeignServerStmt AlterForeignServerStmt CreateUserMappingStmt AlterUserMappingStmt DropUserMappingStmt ImportForeignSchemaStmt",
+  ),
+  ...never(
+    "write",
+    CODE,
+    "CreateFunctionStmt AlterFunctionStmt CreateTrigStmt CreateEventTrigStmt AlterEventTrigStmt CreatePLangStmt RuleStmt CreateExtensionStmt AlterExtensionStmt AlterExtensionContentsStmt CreateTransformStmt CreateCastStmt CreateConversionStmt CreateAmStmt",
+  ),
+  ...never(
+    "write",
+    SCHEMA_CHANGE,
+    "CreateSchemaStmt AlterTableStmt ReplicaIdentityStmt AlterCollationStmt AlterDomainStmt CreateSeqStmt AlterSeqStmt DefineStmt CreateDomainStmt CreateOpClassStmt CreateOpFamilyStmt AlterOpFamilyStmt DropStmt CommentStmt RenameStmt AlterObjectDependsStmt AlterObjectSchemaStmt AlterOperatorStmt AlterTypeStmt CompositeTypeStmt CreateEnumStmt CreateRangeStmt AlterEnumStmt AlterTSDictionaryStmt AlterTSConfigurationStmt",
+  ),
   // Parts of statements that the grammar also calls statements, and what only PL/pgSQL sends.
   ...never("none", "it is no statement of its own", "RawStmt SetOperationStmt ReturnStmt PLAssignStmt"),
 ]);

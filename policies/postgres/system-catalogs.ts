@@ -50,7 +50,12 @@ const OWN_SESSION = "pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()";
 const settingNames = quoteText(`{${[...READABLE_SETTINGS].join(",")}}`);
 
 const PARTIAL: readonly PartialCatalog[] = [
-  { schema: "pg_catalog", name: "pg_proc", blank: { prosrc: "''", probin: "NULL", prosqlbody: "NULL" }, where: null },
+  {
+    schema: "pg_catalog",
+    name: "pg_proc",
+    blank: { prosrc: "''", probin: "NULL", prosqlbody: "NULL" },
+    where: null,
+  },
   { schema: "pg_catalog", name: "pg_attribute", blank: { attmissingval: "NULL" }, where: null },
   { schema: "pg_catalog", name: "pg_subscription", blank: { subconninfo: "''" }, where: null },
   { schema: "pg_catalog", name: "pg_roles", blank: { rolconfig: "NULL" }, where: null },

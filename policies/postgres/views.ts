@@ -76,12 +76,18 @@ export class TaskRelations {
 
   /** The rule of a verb on a relation; the first when a file has two (which the policy check refuses). */
   rule(verb: SqlRule["verb"], schema: string, name: string): SqlRule | null {
-    return this.#task.rules.find((rule) => rule.verb === verb && rule.schema === schema && rule.relation === name) ?? null;
+    return (
+      this.#task.rules.find(
+        (rule) => rule.verb === verb && rule.schema === schema && rule.relation === name,
+      ) ?? null
+    );
   }
 
   /** The relation in the catalog; null when the database has none of that name. */
   relation(schema: string, name: string): CatalogRelation | null {
-    return this.#catalog.relations.find((relation) => relation.schema === schema && relation.name === name) ?? null;
+    return (
+      this.#catalog.relations.find((relation) => relation.schema === schema && relation.name === name) ?? null
+    );
   }
 
   /** How the task sees a relation for reading. */
@@ -131,7 +137,8 @@ function problem(code: ViewProblem["code"], message: string, rule: SqlRule): Loo
 function makeView(rule: SqlRule, relation: CatalogRelation, task: Task, parser: Parser): Lookup {
   const name = qualified(rule.schema, rule.relation);
   const granted = rule.columns;
-  const missing = granted === "*" ? undefined : granted.find((column) => !relation.columns.some((c) => c.name === column));
+  const missing =
+    granted === "*" ? undefined : granted.find((column) => !relation.columns.some((c) => c.name === column));
   if (missing !== undefined) return problem("COLUMN_NOT_FOUND", `${name} has no column ${missing}`, rule);
   const columns: ViewColumn[] = [];
   for (const column of relation.columns) {
@@ -151,8 +158,11 @@ function makeView(rule: SqlRule, relation: CatalogRelation, task: Task, parser: 
     if (!masked.ok) return problem("MASK_UNSUITABLE", masked.message, rule);
     columns.push({ name: column.name, sql: `${masked.sql} AS ${ref}`, masked: true, column });
   }
-  const unknownMask = Object.keys(rule.mask).find((column) => !relation.columns.some((c) => c.name === column));
-  if (unknownMask !== undefined) return problem("COLUMN_NOT_FOUND", `${name} has no column ${unknownMask}`, rule);
+  const unknownMask = Object.keys(rule.mask).find(
+    (column) => !relation.columns.some((c) => c.name === column),
+  );
+  if (unknownMask !== undefined)
+    return problem("COLUMN_NOT_FOUND", `${name} has no column ${unknownMask}`, rule);
   if (rule.rows === null) return { kind: "view", view: view(rule, relation, columns, null, null, parser) };
   const all = new Set(relation.columns.map((column) => column.name));
   const target = { schema: rule.schema, name: rule.relation };

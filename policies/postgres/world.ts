@@ -8,7 +8,14 @@ import type { Refusal } from "./refusal.ts";
 import { SEARCH_PATH } from "./settings.ts";
 import { TaskRelations, type TaskView } from "./views.ts";
 
-const WRITE_VERBS: ReadonlySet<SqlRule["verb"]> = new Set(["insert", "update", "delete", "merge", "truncate", "copy"]);
+const WRITE_VERBS: ReadonlySet<SqlRule["verb"]> = new Set([
+  "insert",
+  "update",
+  "delete",
+  "merge",
+  "truncate",
+  "copy",
+]);
 
 /** Built-in functions that are only safe with their arguments checked, so never in the form `x.name`. */
 const GUARDED_FUNCTIONS = new Set(["current_setting", "set_config", "pg_show_all_settings"]);
@@ -51,13 +58,17 @@ export class World {
     if (ALLOWED_FUNCTIONS.has(name)) return "pg_catalog";
     // A type's name with one argument is a cast.
     if (BUILTIN_TYPES.has(name) && args === 1) return "pg_catalog";
-    const own = this.catalog.functions.some((entry) => entry.schema === SEARCH_PATH[0] && entry.name === name);
+    const own = this.catalog.functions.some(
+      (entry) => entry.schema === SEARCH_PATH[0] && entry.name === name,
+    );
     return own ? SEARCH_PATH[0] : null;
   }
 
   /** Whether rows of the relation may be locked: the task may change or delete them. */
   mayLock(view: TaskView): boolean {
-    return ["update", "delete"].some((verb) => this.relations.rule(verb as SqlRule["verb"], view.schema, view.name) !== null);
+    return ["update", "delete"].some(
+      (verb) => this.relations.rule(verb as SqlRule["verb"], view.schema, view.name) !== null,
+    );
   }
 
   /** The refusal of a relation, for `QueryWalker.refuse`. */
@@ -67,11 +78,21 @@ export class World {
     at: number | null,
   ): [string, string, Partial<Refusal>] {
     const name = place.schema ? qualified(place.schema, place.name) : quoteName(place.name);
-    const granted = [...new Set(this.task.rules.filter((rule) => rule.verb === verb).map((rule) => qualified(rule.schema, rule.relation)))];
+    const granted = [
+      ...new Set(
+        this.task.rules
+          .filter((rule) => rule.verb === verb)
+          .map((rule) => qualified(rule.schema, rule.relation)),
+      ),
+    ];
     const hint =
       granted.length > 0
         ? `The task may ${verb} ${granted.join(", ")}.`
         : `The task may not ${verb} anything.`;
-    return ["RELATION_NOT_GRANTED", `task ${this.task.name} does not grant ${verb} on ${name}`, { at, hint, rule: this.task.at }];
+    return [
+      "RELATION_NOT_GRANTED",
+      `task ${this.task.name} does not grant ${verb} on ${name}`,
+      { at, hint, rule: this.task.at },
+    ];
   }
 }

@@ -5,7 +5,12 @@ import type { Scope } from "./scope.ts";
 import type { Span } from "./session-statements.ts";
 import type { Fields } from "./tree.ts";
 
-export function write(walker: QueryWalker, type: string, fields: Fields, scope: Scope): Partial<StatementSummary> {
+export function write(
+  walker: QueryWalker,
+  type: string,
+  fields: Fields,
+  scope: Scope,
+): Partial<StatementSummary> {
   void type, fields, scope;
   walker.refuse("WRITE_NOT_ALLOWED", "the task may not change data");
   return {};

@@ -71,7 +71,8 @@ export const CANARY = /canary|078-|666-|tok_CANARY|90000[1-5]|80000[1-5]/;
 export type OidLookup = (database: Database, kind: "rel" | "fn" | "ns", name: string) => Promise<number>;
 
 export async function withOids(text: string, database: Database, lookup: OidLookup): Promise<string> {
-  let out = text;
+  // Some recorded statements name the database that they were recorded on.
+  let out = text.replaceAll("'na'", `'${database}'`);
   for (const [whole, kind, name] of text.matchAll(/\{\{oid:(?:(fn|ns):)?([^}]+)\}\}/g)) {
     out = out.replaceAll(
       whole,
@@ -104,7 +105,8 @@ export async function judge(
   if (a.denied) return test.deny_also_ok ? null : `refused: ${a.denied} ${a.error?.message ?? ""}`;
   if (test.must_not_contain && JSON.stringify(a).includes(test.must_not_contain))
     return `contains ${test.must_not_contain}`;
-  if (CANARY.test(JSON.stringify(a).replaceAll("tok_CANARY_X", ""))) return `shows a canary: ${show(a)}`;
+  // A plan or an error may print what the statement itself says.
+  if (!CANARY.test(test.sql) && CANARY.test(JSON.stringify(a))) return `shows a canary: ${show(a)}`;
   const b = await on(gated, "nb");
   const interference = difference(a, b, test, true);
   if (interference) return `na and nb differ: ${interference}`;
@@ -152,7 +154,7 @@ function anonymousRecord(column: string): string {
 /** Databases differ in object ids, and in their own name. */
 function withoutOids(row: string): string {
   return row
-    .replace(/\b(1[6-9]\d{3}|[2-9]\d{4})\b/g, "#")
+    .replace(/(?<!\d)(1[6-9]\d{3}|[2-9]\d{4})(?!\d)/g, "#")
     .replace(/"n[abm]"/g, '"n?"')
     .replace(/\bn[abm]\b/g, "n?");
 }

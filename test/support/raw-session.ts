@@ -14,6 +14,12 @@ export interface SessionTarget {
 
 type Fields = Record<string, string>;
 
+/** With every field of the errors and notices. */
+export interface RawTranscript extends Transcript {
+  readonly fields: Fields | null;
+  readonly noticeFields: readonly Fields[];
+}
+
 /** One connection; statements one after another. */
 export class RawSession {
   readonly #socket: Socket;
@@ -35,7 +41,13 @@ export class RawSession {
 
   static async open(target: SessionTarget): Promise<RawSession> {
     const session = new RawSession(connect(target.port, target.host));
-    const pairs = ["user", target.user, "database", target.database, ...(target.options ? ["options", target.options] : [])];
+    const pairs = [
+      "user",
+      target.user,
+      "database",
+      target.database,
+      ...(target.options ? ["options", target.options] : []),
+    ];
     const body = Buffer.concat([...pairs, ""].map((text) => Buffer.from(`${text}\0`)));
     const head = Buffer.alloc(8);
     head.writeInt32BE(body.length + 8, 0);
@@ -44,13 +56,14 @@ export class RawSession {
     for (;;) {
       const message = await session.#next();
       if (message.type === "E") throw new Error(JSON.stringify(errorFields(message.body)));
-      if (message.type === "R" && message.body.readInt32BE(0) === 3) session.#send("p", Buffer.from(`${target.password ?? ""}\0`));
+      if (message.type === "R" && message.body.readInt32BE(0) === 3)
+        session.#send("p", Buffer.from(`${target.password ?? ""}\0`));
       if (message.type === "Z") return session;
     }
   }
 
   /** A simple Query, or Parse/Bind/Describe/Execute/Sync when there are parameters (text format). */
-  async run(sql: string, params?: readonly string[]): Promise<Transcript> {
+  async run(sql: string, params?: readonly string[]): Promise<RawTranscript> {
     if (params) this.#extended(sql, params);
     else this.#send("Q", Buffer.from(`${sql}\0`));
     const out = {
@@ -61,6 +74,7 @@ export class RawSession {
       error: null as Transcript["error"],
       notices: [] as string[],
       fields: null as Fields | null,
+      noticeFields: [] as Fields[],
     };
     for (;;) {
       const { type, body } = await this.#next();
@@ -69,8 +83,10 @@ export class RawSession {
       else if (type === "d") out.rows.push(JSON.stringify(body.toString("latin1")));
       else if (type === "C") out.tags.push(body.toString("utf8", 0, body.length - 1));
       else if (type === "G") this.#send("f", Buffer.from("no data\0"));
-      else if (type === "N") out.notices.push(errorFields(body)["M"] ?? "");
-      else if (type === "E") {
+      else if (type === "N") {
+        out.noticeFields.push(errorFields(body));
+        out.notices.push(errorFields(body)["M"] ?? "");
+      } else if (type === "E") {
         const fields = errorFields(body);
         out.error = { code: fields["C"] ?? "", message: fields["M"] ?? "" };
         out.fields = fields;
@@ -111,7 +127,10 @@ export class RawSession {
     while (this.#buffer.length >= 5) {
       const length = this.#buffer.readInt32BE(1);
       if (this.#buffer.length < length + 1) break;
-      this.#messages.push({ type: String.fromCharCode(this.#buffer[0]!), body: this.#buffer.subarray(5, length + 1) });
+      this.#messages.push({
+        type: String.fromCharCode(this.#buffer[0]!),
+        body: this.#buffer.subarray(5, length + 1),
+      });
       this.#buffer = this.#buffer.subarray(length + 1);
     }
     this.#wake?.();

@@ -1,0 +1,98 @@
+/** Runs statements under a task straight on a server: decider, rewritten text, real PostgreSQL, scrubbed answer. */
+import pg from "pg";
+import { buildCatalog, catalogQueries } from "../../policies/postgres/catalog.ts";
+import type { Catalog } from "../../policies/postgres/catalog-types.ts";
+import { createDecider } from "../../policies/postgres/decide.ts";
+import type { StatementDecision } from "../../policies/postgres/decision.ts";
+import type { Parser } from "../../policies/postgres/parser.ts";
+import { encodeOptions, startupOptions } from "../../policies/postgres/pins.ts";
+import { scrubError, scrubNotice } from "../../policies/postgres/scrub.ts";
+import type { Task } from "../../policies/task.ts";
+import type { OidLookup, Transcript } from "./corpus.ts";
+import { RawSession } from "./raw-session.ts";
+
+/** The key of the token mask in tests. */
+export const TOKEN_KEY = new TextEncoder().encode("a token key of tests, 32 bytes!!");
+
+export class SqlLab {
+  readonly port: number;
+  readonly parser: Parser;
+  readonly #clients = new Map<string, pg.Client>();
+
+  constructor(port: number, parser: Parser) {
+    this.port = port;
+    this.parser = parser;
+  }
+
+  async client(database: string): Promise<pg.Client> {
+    let client = this.#clients.get(database);
+    if (!client) {
+      client = new pg.Client({ host: "127.0.0.1", port: this.port, user: "postgres", database });
+      await client.connect();
+      this.#clients.set(database, client);
+    }
+    return client;
+  }
+
+  async catalog(database: string, task: Task): Promise<Catalog> {
+    const client = await this.client(database);
+    const relations = task.rules.map((rule) => ({ schema: rule.schema, name: rule.relation }));
+    const rows: Record<string, Record<string, unknown>[]> = {};
+    for (const query of catalogQueries(relations, task.functions)) {
+      rows[query.name] = (await client.query(query.text, [...query.values])).rows;
+    }
+    return buildCatalog(rows);
+  }
+
+  /** A session of the task; statements run one after another and share its state. */
+  async session(database: string, task: Task, params: Record<string, string> = {}): Promise<TaskSession> {
+    const decider = createDecider({ task, catalog: await this.catalog(database, task), parser: this.parser });
+    const options = encodeOptions(startupOptions(task, params, { tokenKey: TOKEN_KEY }));
+    const raw = await this.raw(database, options);
+    return new TaskSession(task, raw, (text) => decider.decide(text));
+  }
+
+  raw(database: string, options = "-c search_path=public,pg_temp"): Promise<RawSession> {
+    return RawSession.open({ host: "127.0.0.1", port: this.port, user: "postgres", database, options });
+  }
+
+  readonly oids: OidLookup = async (database, kind, name) => {
+    const type = kind === "fn" ? "regproc" : kind === "ns" ? "regnamespace" : "regclass";
+    const result = await (await this.client(database)).query(`SELECT $1::${type}::oid::int4 AS oid`, [name]);
+    return result.rows[0].oid as number;
+  };
+
+  async close(): Promise<void> {
+    for (const client of this.#clients.values()) await client.end();
+    this.#clients.clear();
+  }
+}
+
+export class TaskSession {
+  readonly #task: Task;
+  readonly #raw: RawSession;
+  readonly decide: (text: string) => StatementDecision;
+
+  constructor(task: Task, raw: RawSession, decide: (text: string) => StatementDecision) {
+    this.#task = task;
+    this.#raw = raw;
+    this.decide = decide;
+  }
+
+  async run(sql: string, params?: readonly string[]): Promise<Transcript> {
+    const decision = this.decide(sql);
+    if (decision.effect !== "allow") {
+      const error = { code: decision.sqlstate, message: decision.message };
+      return { denied: decision.reason, columns: [], rows: [], tags: [], error, notices: [] };
+    }
+    const shown = await this.#raw.run(decision.rewritten!, params);
+    const fields = shown.fields ? scrubError(shown.fields, this.#task) : null;
+    const notices = shown.noticeFields.flatMap((notice) => scrubNotice(notice, this.#task)?.["M"] ?? []);
+    const error = fields ? { code: fields["C"]!, message: fields["M"]! } : null;
+    return { denied: null, columns: shown.columns, rows: shown.rows, tags: shown.tags, error, notices };
+  }
+
+  close(): void {
+    this.#raw.close();
+  }
+}
