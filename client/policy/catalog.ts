@@ -27,9 +27,18 @@ export async function policyCatalog(
   const catalog = await readCatalog(options.postgres, compiled.library, options.resource);
   const path = options.out ?? catalogPath(options.policies, options.resource);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(catalog, null, 1)}\n`);
+  writeFileSync(path, `${catalogText(catalog)}\n`);
   io.err(`${path}: ${catalog.relations.length} relations`);
   return exit.ok;
+}
+
+/** JSON with one line a relation, so that a change of the database can be read in a diff. */
+function catalogText(catalog: Catalog): string {
+  const members = Object.entries(catalog).map(([key, value]) => {
+    const lines = Array.isArray(value) ? value.map((item) => `\n    ${JSON.stringify(item)}`) : null;
+    return `  ${JSON.stringify(key)}: ${lines?.length ? `[${lines.join(",")}\n  ]` : JSON.stringify(value)}`;
+  });
+  return `{\n${members.join(",\n")}\n}`;
 }
 
 /** The catalog of every relation outside the system schemas, with the functions that the library's tasks name. */

@@ -28,7 +28,9 @@ interface Common {
  * The `policy` command with its subcommands. Each sets `process.exitCode`; 1 when the library cannot be read.
  */
 export function policyCommand(io: PolicyIo = terminal): Command {
-  const policy = new Command("policy").description("Check, explain and test the task library");
+  const policy = new Command("policy")
+    .description("Check, explain and test the task library")
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? exit.ok : exit.usage));
   const add = (name: string, description: string) =>
     policy
       .command(name)
