@@ -160,7 +160,9 @@ export class AnswerFilter {
 
   /** The answer to a request for one object, or to a write. */
   #whole(bytes: Uint8Array): void {
-    const shown = this.#shape(bytes, isWriteVerb(this.#request.verb));
+    const write = isWriteVerb(this.#request.verb);
+    // A write that happened is answered, if only by which object it was.
+    const shown = this.#shape(bytes, write) ?? (write && this.#fault === null ? this.#metadata(bytes) : null);
     if (shown === null) this.#fault ??= "OBJECT_NOT_GRANTED";
     else this.#out.push(shown, encoder.encode("\n"));
   }
@@ -475,10 +477,6 @@ export function scrubStatus(bytes: Uint8Array, hides: boolean): Uint8Array {
   const details = (value["details"] ?? {}) as Record<string, unknown>;
   const causes = Array.isArray(details["causes"]) ? (details["causes"] as Record<string, unknown>[]) : [];
   const reason = text(value["reason"]);
-  const subject = [text(details["kind"]), text(details["name"]) && `"${text(details["name"])}"`]
-    .filter(Boolean)
-    .join(" ");
-  const general = `${subject === "" ? "the request" : subject}: ${reason ?? "failed"} (the task hides the details)`;
   const failed = value["status"] !== "Success";
   const metadata = (value["metadata"] ?? {}) as Record<string, unknown>;
   const out = {
@@ -489,7 +487,7 @@ export function scrubStatus(bytes: Uint8Array, hides: boolean): Uint8Array {
       continue: text(metadata["continue"]),
     },
     status: failed ? "Failure" : "Success",
-    message: failed && hides ? general : text(value["message"]),
+    message: failed && hides ? plainMessage(reason, details) : text(value["message"]),
     reason,
     details: {
       name: text(details["name"]),
@@ -509,6 +507,16 @@ export function scrubStatus(bytes: Uint8Array, hides: boolean): Uint8Array {
     code: number(value["code"]),
   };
   return encoder.encode(JSON.stringify(out));
+}
+
+/** What the API server says of an object that is missing or there already; else the reason alone. */
+function plainMessage(reason: string | undefined, details: Record<string, unknown>): string {
+  const of = (key: string) => (typeof details[key] === "string" ? (details[key] as string) : "");
+  const group = of("group") === "" ? "" : `.${of("group")}`;
+  const subject = of("kind") === "" ? "the request" : `${of("kind")}${group} ${JSON.stringify(of("name"))}`;
+  if (reason === "NotFound") return `${subject} not found`;
+  if (reason === "AlreadyExists") return `${subject} already exists`;
+  return `${subject}: ${reason ?? "failed"} (the task hides the details)`;
 }
 
 function columnNames(bytes: Uint8Array): string[] | null {

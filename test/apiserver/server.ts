@@ -443,9 +443,13 @@ function sendObject(
   query: ReadonlyMap<string, string>,
 ): void {
   const version = tableVersion(request);
-  if (version !== null)
-    return send(response, code, table(kind, [object], query.get("includeObject") ?? null, {}, version));
-  send(response, code, isPartial(request) ? partial(object) : object);
+  const shown =
+    version !== null
+      ? table(kind, [object], query.get("includeObject") ?? null, {}, version)
+      : isPartial(request)
+        ? partial(object)
+        : object;
+  send(response, code, shown);
 }
 
 function send(response: ServerResponse, code: number, value: unknown, type = "application/json"): void {

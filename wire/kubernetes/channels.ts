@@ -14,7 +14,7 @@ export const CHANNEL_RESIZE = 4;
 export const CHANNEL_CLOSE = 255;
 
 /** Largest message from either side, bytes. client-go and the API server write at most 32 KiB + 1. */
-export const MAX_CHANNEL_MESSAGE = 256 * 1024;
+export const MAX_CHANNEL_MESSAGE = 64 * 1024;
 
 export type ChannelProtocol = "v5.channel.k8s.io" | "v4.channel.k8s.io";
 
@@ -91,4 +91,37 @@ function parseResize(bytes: Uint8Array): ClientFrame | null {
   const fits = (n: unknown): n is number =>
     Number.isInteger(n) && (n as number) >= 0 && (n as number) <= 65535;
   return fits(Width) && fits(Height) ? { t: "resize", columns: Width, rows: Height } : null;
+}
+
+/** A message inside the session socket's byte stream: its length in four bytes, then itself. */
+export function packMessage(message: Uint8Array): Uint8Array {
+  const packed = new Uint8Array(message.length + 4);
+  new DataView(packed.buffer).setUint32(0, message.length);
+  packed.set(message, 4);
+  return packed;
+}
+
+/** Takes packed messages out of a byte stream. */
+export class MessageReader {
+  #held: Uint8Array = new Uint8Array(0);
+
+  /** The messages that are complete; null when one is larger than `MAX_CHANNEL_MESSAGE`. */
+  push(chunk: Uint8Array): Uint8Array[] | null {
+    let data = chunk;
+    if (this.#held.length > 0) {
+      data = new Uint8Array(this.#held.length + chunk.length);
+      data.set(this.#held);
+      data.set(chunk, this.#held.length);
+    }
+    const messages: Uint8Array[] = [];
+    while (data.length >= 4) {
+      const length = new DataView(data.buffer, data.byteOffset).getUint32(0);
+      if (length > MAX_CHANNEL_MESSAGE) return null;
+      if (data.length < 4 + length) break;
+      messages.push(data.subarray(4, 4 + length));
+      data = data.subarray(4 + length);
+    }
+    this.#held = data.slice();
+    return messages;
+  }
 }

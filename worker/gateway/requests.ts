@@ -1,0 +1,234 @@
+/** What the gates for clusters and HTTP APIs share: their host, the events they record, bodies and streams. */
+import type { Identity, Task } from "../../policies/task.ts";
+import type { RequestHead } from "../../wire/requests.ts";
+import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
+
+/** A fact for the recording; JSON. Times in milliseconds since the epoch. */
+export type RequestEvent =
+  | {
+      readonly t: "statement";
+      readonly n: number;
+      readonly protocol: "kubernetes" | "http";
+      /** `GET /api/v1/…`, as it goes upstream or as it was asked for when refused. */
+      readonly text: string;
+      readonly decision: {
+        readonly effect: "allow" | "deny" | "hold" | "answer";
+        readonly reason: string;
+        readonly message: string;
+        readonly rule: string | null;
+      };
+      readonly at: number;
+    }
+  | {
+      readonly t: "outcome";
+      readonly n: number;
+      readonly ok: boolean;
+      /** HTTP status of the target, or 0. */
+      readonly status: number;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly masked: readonly string[];
+      readonly ms: number;
+      readonly at: number;
+    }
+  /** One line of an asciicast of a stream. */
+  | { readonly t: "cast"; readonly n: number; readonly line: string }
+  | { readonly t: "forward"; readonly n: number; readonly port: number; readonly at: number }
+  | { readonly t: "alarm"; readonly code: string; readonly message: string; readonly at: number };
+
+/** What a gate is given by the session that it works for. */
+export interface RequestHost {
+  readonly task: Task;
+  readonly identity: Identity;
+  /** For impersonation at the target. */
+  readonly caller: RequestHead["caller"];
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** A channel that has no request: an idle one, or a new one that the connector opens. */
+  channel(): Promise<RequestChannel>;
+  /** Null while the grant holds; asked before each request and each message of a stream. */
+  permit(): { readonly code: string; readonly message: string } | null;
+  /** For the audit log and, where a channel is given, for the recording before the request goes out. */
+  record(event: RequestEvent, channel: RequestChannel | null): void;
+  /** Asks people; without it whatever needs approval is refused. */
+  hold?(what: {
+    readonly n: number;
+    readonly text: string;
+    readonly rule: string | null;
+    readonly digest: string;
+  }): Promise<
+    | { readonly effect: "allow" }
+    | { readonly effect: "deny"; readonly code: string; readonly message: string }
+  >;
+}
+
+/** Counters of one session and what runs in it. */
+export class RequestLedger {
+  statements = 0;
+  denied = 0;
+  rows = 0;
+  bytes = 0;
+  /** Ends everything that runs, with a code and a sentence. */
+  readonly open = new Set<(code: string, message: string) => void>();
+
+  /** Null, or the limit of the task that is used up. */
+  exhausted(task: Task): { readonly code: string; readonly message: string } | null {
+    const { limits } = task;
+    const over = (what: string, used: number, limit: number | null) =>
+      limit !== null && used >= limit
+        ? {
+            code: `LIMIT_${what.toUpperCase()}`,
+            message: `the task ${task.name} allows ${limit} ${what} a session`,
+          }
+        : null;
+    return (
+      over("statements", this.statements, limits.statements) ??
+      over("rows", this.rows, limits.rows) ??
+      over("bytes", this.bytes, limits.bytes)
+    );
+  }
+
+  /** Cuts everything that runs: revocation, expiry, kill. */
+  end(code: string, message: string): void {
+    for (const cut of [...this.open]) cut(code, message);
+    this.open.clear();
+  }
+}
+
+/** Reads a whole body of at most `limit` bytes; null when it is longer. */
+export async function readBody(
+  stream: ReadableStream<Uint8Array> | null,
+  limit: number,
+): Promise<Uint8Array | null> {
+  if (stream === null) return new Uint8Array(0);
+  const reader = stream.getReader();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return concat(parts);
+    size += value.length;
+    if (size > limit) {
+      await reader.cancel();
+      return null;
+    }
+    parts.push(value);
+  }
+}
+
+/** Reads a whole answer of at most `limit` bytes; null when it is longer. */
+export async function readAnswer(answer: ChannelAnswer, limit: number): Promise<Uint8Array | null> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const chunk = await answer.read();
+    if (chunk === null) return concat(parts);
+    size += chunk.length;
+    if (size > limit) return null;
+    parts.push(chunk);
+  }
+}
+
+/** Sends a request with a whole body and waits for the head of its answer. */
+export async function exchange(
+  channel: RequestChannel,
+  head: Omit<RequestHead, "t" | "n">,
+  body: Uint8Array | null,
+): Promise<ChannelAnswer> {
+  const answer = channel.request(head);
+  if (body !== null && body.length > 0) channel.write(body);
+  channel.end();
+  return await answer;
+}
+
+/** The value of a header of an answer, or null. */
+export function headerOf(answer: ChannelAnswer, name: string): string | null {
+  return answer.head.headers.find(([key]) => key === name)?.[1] ?? null;
+}
+
+/** Headers of an answer that may pass, besides `cache-control: no-store`. */
+export function passHeaders(answer: ChannelAnswer, names: readonly string[]): Headers {
+  const headers = new Headers({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
+  for (const [name, value] of answer.head.headers) if (names.includes(name)) headers.append(name, value);
+  return headers;
+}
+
+/** A code and a sentence for whatever went wrong below. */
+export function faultOf(error: unknown): {
+  readonly code: string;
+  readonly message: string;
+  readonly status: number;
+} {
+  if (!(error instanceof ChannelError)) throw error;
+  const gone = ["CONNECTOR_OFFLINE", "CONNECTOR_LOST"].includes(error.code);
+  return { code: error.code, message: error.message, status: gone ? 503 : 502 };
+}
+
+/** One array of parts. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/**
+ * The bytes of an answer, each chunk passed through `show`, read at the client's pace. `show(null)` is the end.
+ * A thrown `ChannelError` of `show` cuts the answer.
+ */
+export function shownStream(
+  answer: ChannelAnswer,
+  channel: RequestChannel,
+  show: (chunk: Uint8Array | null) => readonly Uint8Array[],
+  done: (ok: boolean) => void,
+): { readonly stream: ReadableStream<Uint8Array>; cut(code: string, message: string): void } {
+  let ended = false;
+  let cut: ChannelError | null = null;
+  const finish = (ok: boolean) => {
+    if (ended) return;
+    ended = true;
+    done(ok);
+  };
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          for (;;) {
+            const chunk = await answer.read();
+            if (cut !== null) throw cut;
+            const parts = show(chunk);
+            if (parts.length > 0) controller.enqueue(concat(parts));
+            if (chunk === null) {
+              finish(true);
+              controller.close();
+              return;
+            }
+            if (parts.length > 0) return;
+          }
+        } catch (error) {
+          finish(false);
+          const fault =
+            error instanceof ChannelError ? error : new ChannelError("ANSWER_FAILED", String(error));
+          channel.abort(fault.code, fault.message);
+          controller.error(fault);
+        }
+      },
+      cancel() {
+        finish(false);
+        channel.abort("CLIENT_GONE", "the client went away");
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return {
+    stream,
+    cut: (code, message) => {
+      cut = new ChannelError(code, message);
+      channel.abort(code, message);
+    },
+  };
+}
