@@ -138,10 +138,11 @@ export function catalogQueries(
   relations: readonly { readonly schema: string; readonly name: string }[],
   functions: readonly string[],
 ): CatalogQuery[] {
-  const pairs = (items: readonly { readonly schema: string; readonly name: string }[]) => [
-    items.map((item) => item.schema),
-    items.map((item) => item.name),
-  ];
+  // A task names a relation once for each of its rules.
+  const pairs = (items: readonly { readonly schema: string; readonly name: string }[]) => {
+    const once = [...new Map(items.map((item) => [JSON.stringify([item.schema, item.name]), item])).values()];
+    return [once.map((item) => item.schema), once.map((item) => item.name)];
+  };
   return [
     { name: "server", text: SERVER, values: [] },
     { name: "columns", text: COLUMNS, values: pairs(relations) },

@@ -12,7 +12,7 @@ import { Source } from "./source.ts";
 import { STATEMENT_KINDS } from "./statements.ts";
 import { as, type Fields, list, type RawStatement, sameTree, typeOf, type Wrapped } from "./tree.ts";
 import { World } from "./world.ts";
-import { copyIn, truncate, write } from "./writes.ts";
+import { checkMaskedReads, copyIn, truncate, write } from "./writes.ts";
 
 export interface DeciderOptions {
   readonly task: Task;
@@ -141,6 +141,7 @@ class Deciding {
     }
     const walker = new QueryWalker(this.#world, this.#source, raw.stmt);
     const summary = this.#handle(walker, type, raw.stmt, { start, end });
+    checkMaskedReads(walker);
     this.#collect(walker);
     if (walker.refused) return walker.refused;
     this.#statements.push({
@@ -156,7 +157,9 @@ class Deciding {
 
   #handle(walker: QueryWalker, type: string, stmt: Wrapped, span: Span): Partial<StatementSummary> {
     const fields = stmt[type]!;
-    walker.writes = (kind, inner, scope) => void write(walker, kind, inner, scope);
+    walker.writes = (kind, inner, scope) => {
+      write(walker, kind, inner, scope);
+    };
     switch (type) {
       case "SelectStmt":
         walker.select(fields, OUTERMOST);
@@ -227,14 +230,14 @@ class Deciding {
     return {};
   }
 
-  #fetch(walker: QueryWalker, name: string): void {
+  #fetch(walker: QueryWalker, name: string): undefined {
     if (this.#cursors.has(name) || this.#declared.includes(name)) return;
     walker.refuse("CURSOR_UNKNOWN", `this session has not declared a cursor ${name}`, {
       hint: "Use DECLARE … CURSOR FOR first.",
     });
   }
 
-  #collect(walker: QueryWalker): void {
+  #collect(walker: QueryWalker): undefined {
     for (const name of walker.relations) this.#relations.add(name);
     for (const view of walker.views) {
       if (!view.rule) continue;

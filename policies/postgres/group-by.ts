@@ -28,7 +28,7 @@ function qualifies(item: Item, parts: readonly (string | null)[]): boolean {
 }
 
 /** Adds to the GROUP BY of a select whose items are given, in its tree and its text. */
-export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], source: Source): void {
+export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], source: Source): undefined {
   const groups = list(select["groupClause"]);
   if (groups.length === 0) return;
   const keyed = items.filter((item) => item.view && hasVisibleKey(item));
@@ -99,7 +99,7 @@ function means(item: Item, parts: readonly string[], items: readonly Item[]): bo
 function usedColumns(select: Fields, item: Item, items: readonly Item[]): string[] {
   const used = new Set<string>();
   const columns = item.view!.columns;
-  const look = (value: unknown): void => {
+  const look = (value: unknown): undefined => {
     if (Array.isArray(value)) for (const entry of value) look(entry);
     if (typeof value !== "object" || value === null || Array.isArray(value)) return;
     const call = as(value, "FuncCall");
@@ -108,7 +108,7 @@ function usedColumns(select: Fields, item: Item, items: readonly Item[]): string
     if (parts) return see(parts);
     for (const key in value) look((value as Fields)[key]);
   };
-  const see = (parts: readonly (string | null)[]): void => {
+  const see = (parts: readonly (string | null)[]): undefined => {
     const last = parts.at(-1);
     if (last === null) {
       if (parts.length === 1 || qualifies(item, parts)) for (const column of columns) used.add(column.name);

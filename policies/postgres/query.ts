@@ -18,7 +18,16 @@ import { qualified, quoteName } from "./names.ts";
 import { fieldsOf, isQueryNode } from "./nodes.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import { constantText } from "./row-filter.ts";
-import { type Item, isCte, itemsNamed, NO_NAMES, type Scope } from "./scope.ts";
+import {
+  cteNamed,
+  type Item,
+  isCte,
+  isProvided,
+  itemsNamed,
+  NO_NAMES,
+  type Scope,
+  targetsOf,
+} from "./scope.ts";
 import { maySet, mayShow, SEARCH_PATH } from "./settings.ts";
 import type { Source } from "./source.ts";
 import { isSystemSchema } from "./system-catalogs.ts";
@@ -29,11 +38,8 @@ import type { World } from "./world.ts";
 const SYSTEM_COLUMNS = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
 const INFORMATION_SCHEMA_FUNCTIONS = /^_pg_[a-z_]+$/;
 
-/** Called for each reference to a column; writes use it to guard their target. */
-export type ColumnGuard = (fields: Fields, parts: readonly string[], star: boolean, scope: Scope) => void;
-
 /** Called for a data-modifying statement inside WITH. */
-export type WriteHandler = (type: string, fields: Fields, scope: Scope) => void;
+export type WriteHandler = (type: string, fields: Fields, scope: Scope) => undefined;
 
 export class QueryWalker {
   readonly world: World;
@@ -45,11 +51,21 @@ export class QueryWalker {
   /** Write rules that the statement uses. */
   readonly rules = new Set<SqlRule>();
   writes: WriteHandler | null = null;
-  guard: ColumnGuard | null = null;
+  /** True when some part of the statement changes data. */
+  changes = false;
+  /** True when a target of a write has rows that the task hides. */
+  hidesRows = false;
+  /** True when a target of a write has columns that the task hides or masks. */
+  hidesColumns = false;
+  /** Column names that the statement says anywhere. */
+  readonly named = new Set<string>();
+  /** True when it has a star or a whole row, so that columns may be read that it does not name. */
+  spread = false;
   /** System columns that the statement names; shown by every view of a table in it. */
   readonly #system: readonly string[];
   /** Calls that keep their bare name because the server reads that name specially. */
   readonly #bare = new Set<Fields>();
+  readonly #ignored = new Set<Fields>();
   /** True while the relation of `TABLE name` is walked. */
   #tableForm = false;
 
@@ -59,13 +75,13 @@ export class QueryWalker {
     this.#system = systemColumns(statement);
   }
 
-  refuse(code: string, message: string, more: Parameters<typeof refusal>[2] = {}): void {
+  refuse(code: string, message: string, more: Parameters<typeof refusal>[2] = {}): undefined {
     this.refused ??= refusal(code, message, more);
   }
 
   // ------------------------------------------------------------------ the generic walk
 
-  node(node: unknown, scope: Scope): void {
+  node(node: unknown, scope: Scope): undefined {
     const type = typeOf(node);
     if (type === null) {
       if (typeof node === "object" && node !== null && Object.keys(node).length === 0) return;
@@ -74,12 +90,12 @@ export class QueryWalker {
     this.typed(type, (node as Wrapped)[type]!, scope, node as Wrapped);
   }
 
-  nodes(values: unknown, scope: Scope): void {
+  nodes(values: unknown, scope: Scope): undefined {
     for (const value of list(values)) this.node(value, scope);
   }
 
   /** @param holder the wrapper of the node, when it has one; its content may be replaced */
-  typed(type: string, fields: Fields, scope: Scope, holder: Wrapped | null): void {
+  typed(type: string, fields: Fields, scope: Scope, holder: Wrapped | null): undefined {
     switch (type) {
       case "SelectStmt":
         return this.select(fields, scope);
@@ -102,6 +118,11 @@ export class QueryWalker {
         return;
       case "SubLink":
         this.operator(fields["operName"], location(fields));
+        if (fields["subLinkType"] === "EXISTS_SUBLINK") this.#ignoreStars(fields["subselect"]);
+        break;
+      case "JoinExpr":
+        for (const name of names(fields["usingClause"]) ?? []) this.named.add(name);
+        if (fields["isNatural"]) this.spread = true;
         break;
       case "FuncCall":
         if (!this.#bare.has(fields)) this.call(fields);
@@ -132,7 +153,7 @@ export class QueryWalker {
   }
 
   /** Every field of a node by its kind; unknown nodes and fields are refused. */
-  fields(type: string, fields: Fields, scope: Scope): void {
+  fields(type: string, fields: Fields, scope: Scope): undefined {
     if (!isQueryNode(type, this.world.catalog.serverVersion)) {
       const at = typeof fields["location"] === "number" ? fields["location"] : null;
       return this.refuse("SYNTAX_NOT_ALLOWED", `${describeNode(type)} is not allowed in a query`, { at });
@@ -155,13 +176,13 @@ export class QueryWalker {
 
   // ------------------------------------------------------------------ queries
 
-  select(fields: Fields, outer: Scope): void {
+  select(fields: Fields, outer: Scope): undefined {
     const scope = this.with(fields, outer);
     if (fields["intoClause"])
       return this.refuse("STATEMENT_NOT_ALLOWED", "SELECT INTO makes a table; the task may not");
     const kinds = fieldsOf("SelectStmt")!;
     const compound = fields["op"] !== undefined && fields["op"] !== "SETOP_NONE";
-    const items = compound ? [] : this.items(list(fields["fromClause"]));
+    const items = compound ? [] : this.items(list(fields["fromClause"]), scope);
     const inside: Scope = { parent: scope, ctes: NO_NAMES, items, certain: true };
     if (!compound) keepPrimaryKeyGroups(fields, items, this.source);
     this.locking(fields, items);
@@ -199,17 +220,17 @@ export class QueryWalker {
       if (!cte) this.refuse("SYNTAX_NOT_ALLOWED", "the WITH clause is not understood");
       else found.push({ name: String(cte["ctename"]), fields: cte });
     }
-    const all = new Set(found.map((cte) => cte.name));
-    const earlier = new Set<string>();
+    const all = new Map(found.map((cte) => [cte.name, cteColumns(cte.fields)]));
+    const earlier = new Map<string, ReadonlySet<string> | null>();
     for (const cte of found) {
-      const visible = clause["recursive"] ? all : new Set(earlier);
+      const visible = clause["recursive"] ? all : new Map(earlier);
       this.fields("CommonTableExpr", cte.fields, { parent: outer, ctes: visible, items: [], certain: true });
-      earlier.add(cte.name);
+      earlier.set(cte.name, all.get(cte.name)!);
     }
     return { parent: outer, ctes: all, items: [], certain: true };
   }
 
-  locking(fields: Fields, items: readonly Item[]): void {
+  locking(fields: Fields, items: readonly Item[]): undefined {
     const clauses = list(fields["lockingClause"]);
     if (clauses.length === 0) return;
     for (const node of clauses) {
@@ -226,40 +247,53 @@ export class QueryWalker {
   // ------------------------------------------------------------------ relations
 
   /** The items of a FROM list, before it is rewritten. */
-  items(from: readonly unknown[]): Item[] {
+  items(from: readonly unknown[], scope: Scope): Item[] {
     const out: Item[] = [];
-    const add = (node: unknown): void => {
+    const add = (node: unknown): undefined => {
       const type = typeOf(node);
       if (type === null) return;
       const fields = (node as Wrapped)[type]!;
-      if (type === "JoinExpr") {
-        add(fields["larg"]);
-        add(fields["rarg"]);
-        // An alias of the whole join hides its sides.
-        const alias = (fields["alias"] ?? fields["join_using_alias"]) as Fields | undefined;
-        if (alias) out.push({ name: String(alias["aliasname"]), columns: null, view: null, target: false });
-      } else if (type === "RangeTableSample") add(fields["relation"]);
-      else out.push(this.item(type, fields));
+      if (type === "RangeTableSample") add(fields["relation"]);
+      else if (type === "JoinExpr") out.push(...this.#joined(fields, scope));
+      else out.push(this.item(type, fields, scope));
     };
     for (const node of from) add(node);
     return out;
   }
 
-  item(type: string, fields: Fields): Item {
+  /** The items of a join; an alias of the whole join hides its sides. */
+  #joined(fields: Fields, scope: Scope): Item[] {
+    const sides = this.items([fields["larg"], fields["rarg"]], scope);
+    const using = fields["join_using_alias"] as Fields | undefined;
+    if (using) sides.push({ name: String(using["aliasname"]), columns: null, view: null, target: null });
+    const alias = fields["alias"] as Fields | undefined;
+    if (!alias) return sides;
+    const renamed = names(alias["colnames"]) ?? [];
+    const columns = renamed.length > 0 ? renamed : sides.flatMap((item) => [...(item.columns ?? [])]);
+    return [{ name: String(alias["aliasname"]), columns: new Set(columns), view: null, target: null }];
+  }
+
+  item(type: string, fields: Fields, scope: Scope): Item {
     const alias = fields["alias"] as Fields | undefined;
     const renamed = names(alias?.["colnames"]) ?? [];
     const name = String(alias?.["aliasname"] ?? fields["relname"] ?? functionName(fields) ?? "");
-    const view = type === "RangeVar" && renamed.length === 0 ? this.#viewOf(fields) : null;
-    const columns = view
-      ? new Set(view.columns.map((column) => column.name))
-      : renamed.length > 0
-        ? new Set(renamed)
-        : type === "RangeSubselect"
-          ? outputNames(fields["subquery"])
-          : type === "RangeFunction" && alias
-            ? new Set(list(fields["coldeflist"]).map((entry) => String(as(entry, "ColumnDef")?.["colname"])))
-            : null;
-    return { name, columns, view, target: false };
+    const cte =
+      type === "RangeVar" && fields["schemaname"] === undefined
+        ? cteNamed(scope, String(fields["relname"]))
+        : undefined;
+    const view =
+      type === "RangeVar" && renamed.length === 0 && cte === undefined ? this.#viewOf(fields) : null;
+    let columns: ReadonlySet<string> | null = null;
+    if (renamed.length > 0) columns = new Set(renamed);
+    else if (view) columns = new Set(view.columns.map((column) => column.name));
+    else if (cte) columns = cte;
+    else if (type === "RangeSubselect") columns = outputNames(fields["subquery"]);
+    else if (type === "RangeFunction" && fields["coldeflist"]) {
+      columns = new Set(
+        list(fields["coldeflist"]).map((entry) => String(as(entry, "ColumnDef")?.["colname"])),
+      );
+    }
+    return { name, columns, view, target: null };
   }
 
   #viewOf(fields: Fields): TaskView | null {
@@ -279,7 +313,7 @@ export class QueryWalker {
   }
 
   /** One reference to a relation in FROM. */
-  relation(fields: Fields, scope: Scope, holder: Wrapped | null, options: { sample?: string }): void {
+  relation(fields: Fields, scope: Scope, holder: Wrapped | null, options: { sample?: string }): undefined {
     const name = String(fields["relname"]);
     const at = location(fields);
     if (fields["schemaname"] === undefined && isCte(scope, name)) {
@@ -297,13 +331,15 @@ export class QueryWalker {
     }
     if (found.kind === "whole") return this.#system_relation(fields, place.schema, at);
     const { view } = found;
+    // Renamed columns are read under names that the masks do not know.
+    if ((fields["alias"] as Fields | undefined)?.["colnames"]) this.spread = true;
     if (view.rule) this.relations.add(`${view.schema}.${view.name}`);
     this.views.add(view);
     this.#replace(fields, view, holder, at, options);
   }
 
   /** A system catalog that is read as it is: only its schema is made explicit. */
-  #system_relation(fields: Fields, schema: string, at: number): void {
+  #system_relation(fields: Fields, schema: string, at: number): undefined {
     if (fields["schemaname"] !== undefined) return;
     fields["schemaname"] = schema;
     this.source.insert(this.source.index(at), `${schema}.`);
@@ -315,7 +351,7 @@ export class QueryWalker {
     holder: Wrapped | null,
     at: number,
     options: { sample?: string },
-  ): void {
+  ): undefined {
     const parts = ["catalogname", "schemaname", "relname"].filter((key) => fields[key] !== undefined).length;
     const found = this.source.name(at, parts);
     if (!holder || !found || found.at(-1)!.value !== fields["relname"]) {
@@ -342,7 +378,7 @@ export class QueryWalker {
   }
 
   /** TABLESAMPLE goes into the view: a sample of the rows of the table, not of the view's. */
-  sample(fields: Fields, scope: Scope, holder: Wrapped | null): void {
+  sample(fields: Fields, scope: Scope, holder: Wrapped | null): undefined {
     const relation = as(fields["relation"], "RangeVar");
     const at = location(fields);
     const method = names(fields["method"])?.at(-1) ?? "";
@@ -423,11 +459,20 @@ export class QueryWalker {
     return true;
   }
 
+  /** `EXISTS (SELECT * …)` reads no column by its star. */
+  #ignoreStars(query: unknown): undefined {
+    for (const target of list(as(query, "SelectStmt")?.["targetList"])) {
+      const column = as(as(target, "ResTarget")?.["val"], "ColumnRef");
+      const parts = list(column?.["fields"]);
+      if (column && parts.length === 1 && typeOf(parts[0]) === "A_Star") this.#ignored.add(column);
+    }
+  }
+
   /**
    * `FROM unnest(a, b)` is syntax, not a call of a function of that name, and only when it is bare; the server
    * itself makes it `ROWS FROM (pg_catalog.unnest(a), pg_catalog.unnest(b))` (transformRangeFunction).
    */
-  #keepManyUnnest(fields: Fields): void {
+  #keepManyUnnest(fields: Fields): undefined {
     for (const entry of list(fields["functions"])) {
       const [node, columns] = list(as(entry, "List")?.["items"]);
       const call = as(node, "FuncCall");
@@ -442,7 +487,7 @@ export class QueryWalker {
 
   // ------------------------------------------------------------------ names in expressions
 
-  column(fields: Fields, scope: Scope): void {
+  column(fields: Fields, scope: Scope): undefined {
     const parts: string[] = [];
     let star = false;
     for (const part of list(fields["fields"])) {
@@ -451,14 +496,49 @@ export class QueryWalker {
       else parts.push(name);
     }
     const at = location(fields);
-    this.guard?.(fields, parts, star, scope);
+    if (this.#ignored.has(fields)) return;
+    this.#guardTargets(parts, star, scope, at);
     const qualifiers = star ? parts.length : parts.length - 1;
     if (!star && parts.length >= 2) this.field(parts.at(-1)!, itemsNamed(scope, parts.at(-2)!), at);
     if (qualifiers >= 2) this.#dropSchema(fields, parts, qualifiers, star, at);
   }
 
+  /** The target of a write is the table itself, so a name that may mean a column of it must be one it grants. */
+  #guardTargets(parts: readonly string[], star: boolean, scope: Scope, at: number): undefined {
+    const name = parts.at(-1);
+    if (star || (parts.length === 1 && itemsNamed(scope, name!).length > 0)) this.spread = true;
+    if (!star) this.named.add(name!);
+    const targets = targetsOf(scope);
+    if (targets.length === 0) return;
+    const refuse = (relation: string, column: string) =>
+      this.refuse("COLUMN_NOT_GRANTED", `the task may not read ${column} of ${relation} in a write`, {
+        at,
+        hint: "A write may read columns that the task grants unmasked; qualify a column of another relation.",
+      });
+    if (star) {
+      const owner =
+        parts.length > 0 ? itemsNamed(scope, parts.at(-1)!).find((item) => item.target) : undefined;
+      if (owner) refuse(owner.target!.relation, "every column");
+    } else if (parts.length === 1) {
+      if (isProvided(scope, name!)) return;
+      const owner = targets.find((item) => !item.target!.readable.has(name!));
+      if (owner) refuse(owner.target!.relation, name!);
+    } else {
+      const owner = itemsNamed(scope, parts.at(-2)!).find(
+        (item) => item.target && !item.target.readable.has(name!),
+      );
+      if (owner) refuse(owner.target!.relation, name!);
+    }
+  }
+
   /** `schema.relation.column`: the view has only the relation's name. */
-  #dropSchema(fields: Fields, parts: readonly string[], qualifiers: number, star: boolean, at: number): void {
+  #dropSchema(
+    fields: Fields,
+    parts: readonly string[],
+    qualifiers: number,
+    star: boolean,
+    at: number,
+  ): undefined {
     const place = {
       schemaname: parts[qualifiers - 2],
       relname: parts[qualifiers - 1],
@@ -479,7 +559,7 @@ export class QueryWalker {
    * the search path; it cannot be qualified. So a field may not have the name of a function that a task may not
    * call, unless x is known to have that column.
    */
-  field(name: string, owners: readonly Item[] | null, at: number): void {
+  field(name: string, owners: readonly Item[] | null, at: number): undefined {
     if (!this.world.isFieldFunction(name)) return;
     if (owners && owners.length > 0 && owners.every((item) => item.columns?.has(name))) return;
     this.refuse(
@@ -489,7 +569,7 @@ export class QueryWalker {
     );
   }
 
-  operator(value: unknown, at: number): void {
+  operator(value: unknown, at: number): undefined {
     const parts = names(value);
     if (!parts || parts.length === 0) return;
     const name = parts.at(-1)!;
@@ -505,7 +585,7 @@ export class QueryWalker {
     }
   }
 
-  call(fields: Fields): void {
+  call(fields: Fields): undefined {
     const parts = names(fields["funcname"]) ?? [];
     const name = parts.at(-1) ?? "";
     const at = location(fields);
@@ -528,13 +608,13 @@ export class QueryWalker {
     return this.world.catalog.functions.some((entry) => entry.schema === schema && entry.name === name);
   }
 
-  #refuseFunction(name: string, at: number): void {
+  #refuseFunction(name: string, at: number): undefined {
     const why = REFUSED_FUNCTIONS.find(([, set]) => set.has(name.replace(/^pg_catalog\./, "")))?.[0];
     const hint = why ? `${name}() ${why}.` : "A task may list functions of the database under `functions`.";
     this.refuse("FUNCTION_NOT_ALLOWED", `the task may not call ${name}()`, { at, hint });
   }
 
-  #readsSetting(fields: Fields, at: number): void {
+  #readsSetting(fields: Fields, at: number): undefined {
     const args = list(fields["args"]);
     const name = constantText(args[0]);
     if (name === null)
@@ -543,7 +623,7 @@ export class QueryWalker {
       this.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`, { at });
   }
 
-  #changesSetting(fields: Fields, at: number): void {
+  #changesSetting(fields: Fields, at: number): undefined {
     const args = list(fields["args"]);
     const [name, value] = [constantText(args[0]), constantText(args[1])];
     if (args.length !== 3 || name === null || value === null) {
@@ -556,7 +636,7 @@ export class QueryWalker {
       this.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name}`, { at });
   }
 
-  type(fields: Fields): void {
+  type(fields: Fields): undefined {
     const parts = names(fields["names"]) ?? [];
     const at = location(fields);
     const name = parts.at(-1) ?? "";
@@ -584,6 +664,12 @@ export class QueryWalker {
 function functionName(fields: Fields): string | null {
   const items = list(as(list(fields["functions"])[0], "List")?.["items"]);
   return names(as(items[0], "FuncCall")?.["funcname"])?.at(-1) ?? null;
+}
+
+/** The columns that a common table expression surely has. */
+function cteColumns(fields: Fields): ReadonlySet<string> | null {
+  const renamed = names(fields["aliascolnames"]) ?? [];
+  return renamed.length > 0 ? new Set(renamed) : outputNames(fields["ctequery"]);
 }
 
 /** Column names that a sub-select surely has: explicit aliases and plain columns. */
@@ -645,7 +731,7 @@ function systemColumns(statement: unknown): string[] {
   let spread = false;
   const relations = new Set<string>();
   const bare: string[] = [];
-  const look = (value: unknown): void => {
+  const look = (value: unknown): undefined => {
     if (Array.isArray(value)) for (const item of value) look(item);
     else if (typeof value === "object" && value !== null) {
       const fields = value as Fields;

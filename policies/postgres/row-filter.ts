@@ -122,11 +122,11 @@ function compile(
   const pieces: Piece[] = [];
   let problem: string | null = null;
   let hasQuery = false;
-  const refuse = (message: string) => {
+  const refuse = (message: string): undefined => {
     problem ??= message;
   };
 
-  function column(fields: Fields, inQuery: boolean): void {
+  function column(fields: Fields, inQuery: boolean): undefined {
     const parts = names(fields["fields"]);
     if (!parts) return refuse("a star is not a condition");
     const own =
@@ -146,7 +146,7 @@ function compile(
     pieces.push({ start: found[0]!.start, end: found.at(-1)!.end, column: name, sql: "" });
   }
 
-  function call(fields: Fields): void {
+  function call(fields: Fields): undefined {
     const parts = names(fields["funcname"]) ?? [];
     const name = parts.at(-1) ?? "";
     if (parts.length === 1) {
@@ -157,7 +157,7 @@ function compile(
     }
   }
 
-  function walk(type: string, fields: Fields, inQuery: boolean): void {
+  function walk(type: string, fields: Fields, inQuery: boolean): undefined {
     if (type === "ColumnRef") column(fields, inQuery);
     if (type === "FuncCall") call(fields);
     if (type === "SubLink" || type === "RangeSubselect") hasQuery = true;
@@ -176,7 +176,7 @@ function compile(
     }
   }
 
-  function walkNode(node: unknown, inQuery: boolean): void {
+  function walkNode(node: unknown, inQuery: boolean): undefined {
     const type = typeOf(node);
     if (type !== null) walk(type, (node as Wrapped)[type]!, inQuery);
   }

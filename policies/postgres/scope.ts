@@ -12,15 +12,15 @@ export interface Item {
   readonly columns: ReadonlySet<string> | null;
   /** The view that stands in its place, when it is a relation whose columns are not renamed. */
   readonly view: TaskView | null;
-  /** True for the target of a write. */
-  readonly target: boolean;
+  /** For the target of a write, which is the stored table itself: the columns that may be read of it. */
+  readonly target: { readonly relation: string; readonly readable: ReadonlySet<string> } | null;
 }
 
 /** One query level. */
 export interface Scope {
   readonly parent: Scope | null;
-  /** Names of common table expressions that this level adds. */
-  readonly ctes: ReadonlySet<string>;
+  /** Common table expressions that this level adds, with the columns that each surely has. */
+  readonly ctes: ReadonlyMap<string, ReadonlySet<string> | null>;
   readonly items: readonly Item[];
   /**
    * True where each item is visible. Inside FROM only some are (a join condition sees the join's own sides, a
@@ -29,13 +29,18 @@ export interface Scope {
   readonly certain: boolean;
 }
 
-export const NO_NAMES: ReadonlySet<string> = new Set();
+export const NO_NAMES: Scope["ctes"] = new Map();
 
 export const OUTERMOST: Scope = { parent: null, ctes: NO_NAMES, items: [], certain: true };
 
+/** The nearest common table expression of a name; undefined when there is none. */
+export function cteNamed(scope: Scope | null, name: string): ReadonlySet<string> | null | undefined {
+  for (let level = scope; level; level = level.parent) if (level.ctes.has(name)) return level.ctes.get(name)!;
+  return undefined;
+}
+
 export function isCte(scope: Scope | null, name: string): boolean {
-  for (let level = scope; level; level = level.parent) if (level.ctes.has(name)) return true;
-  return false;
+  return cteNamed(scope, name) !== undefined;
 }
 
 /** Every item that a qualifier may mean: the nearest certain one and all uncertain ones before it. */
@@ -46,6 +51,14 @@ export function itemsNamed(scope: Scope | null, name: string): Item[] {
     found.push(...here);
     if (level.certain && here.length > 0) break;
   }
+  return found;
+}
+
+/** The targets of writes that a name at this place could mean, nearest first. */
+export function targetsOf(scope: Scope | null): Item[] {
+  const found: Item[] = [];
+  for (let level = scope; level; level = level.parent)
+    found.push(...level.items.filter((item) => item.target));
   return found;
 }
 

@@ -12,6 +12,9 @@ import type { Task } from "../task.ts";
  */
 export const CHECK_MARKER = "[wicket:row-rule ";
 
+/** The same for a masked value that is written back; followed by the column's name. */
+export const MASKED_MARKER = "[wicket:masked-value ";
+
 /** SQLSTATE with_check_option_violation. */
 const CHECK_VIOLATION = "44000";
 
@@ -30,13 +33,19 @@ const HARMLESS_NOTICES = /^(25...|42622|22P06)$/;
 export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
   const out: Record<string, string> = pick(fields, KEPT);
   const message = out["M"] ?? "";
-  const marked = message.indexOf(CHECK_MARKER);
-  if (marked >= 0) {
-    const rule = message.slice(marked + CHECK_MARKER.length).split("]")[0]!;
-    out["C"] = CHECK_VIOLATION;
-    out["M"] = `new row violates the row rule of task ${task.name}`;
-    out["H"] = `See ${rule}.`;
-    return out;
+  const rule = marked(message, CHECK_MARKER);
+  if (rule !== null) {
+    return {
+      ...out,
+      C: CHECK_VIOLATION,
+      M: `new row violates the row rule of task ${task.name}`,
+      H: `See ${rule}.`,
+    };
+  }
+  const column = marked(message, MASKED_MARKER);
+  if (column !== null) {
+    const H = "Leave the column out of the statement, or write its real value.";
+    return { ...out, C: CHECK_VIOLATION, M: `column ${column} would be overwritten with its mask`, H };
   }
   const code = out["C"] ?? "";
   const inFunction = fields["W"] !== undefined || fields["q"] !== undefined;
@@ -54,6 +63,12 @@ export function scrubNotice(fields: ErrorFields, _task: Task): ErrorFields | nul
 
 /** Both, in the form that the gate takes. */
 export const scrubber = { error: scrubError, notice: scrubNotice } as const;
+
+/** What stands behind a marker in a message; null when the marker is not there. */
+function marked(message: string, marker: string): string | null {
+  const at = message.indexOf(marker);
+  return at < 0 ? null : message.slice(at + marker.length).split("]")[0]!;
+}
 
 function pick(fields: ErrorFields, keys: readonly string[]): Record<string, string> {
   const out: Record<string, string> = {};

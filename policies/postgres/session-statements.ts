@@ -12,7 +12,7 @@ export interface Span {
   readonly end: number;
 }
 
-export function transaction(walker: QueryWalker, fields: Fields): void {
+export function transaction(walker: QueryWalker, fields: Fields): undefined {
   const kind = String(fields["kind"]);
   if (/PREPARE/.test(kind)) {
     return walker.refuse("STATEMENT_NOT_ALLOWED", "two-phase commit outlives the session and is not allowed");
@@ -20,7 +20,7 @@ export function transaction(walker: QueryWalker, fields: Fields): void {
   transactionModes(walker, list(fields["options"]));
 }
 
-function transactionModes(walker: QueryWalker, options: readonly unknown[]): void {
+function transactionModes(walker: QueryWalker, options: readonly unknown[]): undefined {
   for (const option of options) {
     const mode = as(option, "DefElem");
     const name = String(mode?.["defname"]);
@@ -35,7 +35,7 @@ function transactionModes(walker: QueryWalker, options: readonly unknown[]): voi
 }
 
 /** SET and RESET. */
-export function setting(walker: QueryWalker, fields: Fields, span: Span): void {
+export function setting(walker: QueryWalker, fields: Fields, span: Span): undefined {
   const kind = String(fields["kind"]);
   const name = String(fields["name"] ?? "");
   const refuse = () =>
@@ -80,14 +80,14 @@ function settingValue(node: unknown, name: string): string | null {
 }
 
 /** `SET search_path = public` becomes the pinned path itself, with temporary objects last. */
-function pinPath(walker: QueryWalker, fields: Fields, span: Span): void {
+function pinPath(walker: QueryWalker, fields: Fields, span: Span): undefined {
   const local = fields["is_local"] ? "LOCAL " : "";
   walker.source.replace(span.start, span.end, `SET ${local}search_path = ${SEARCH_PATH.join(", ")}`);
   fields["name"] = "search_path";
   fields["args"] = SEARCH_PATH.map((sval) => ({ A_Const: { sval: { sval } } }));
 }
 
-export function show(walker: QueryWalker, fields: Fields): void {
+export function show(walker: QueryWalker, fields: Fields): undefined {
   const name = String(fields["name"]);
   if (!mayShow(name)) walker.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`);
 }
@@ -100,7 +100,7 @@ const EXPLAIN_OPTIONS = new Set(
  * EXPLAIN, after its statement was walked. Estimated costs and widths come from statistics of the stored values,
  * so they are switched off where the task hides something; row counts of the rows behind a filter are refused.
  */
-export function explain(walker: QueryWalker, fields: Fields, span: Span): void {
+export function explain(walker: QueryWalker, fields: Fields, span: Span): undefined {
   const options = list(fields["options"]);
   let analyze = false;
   for (const option of options) {
@@ -111,7 +111,7 @@ export function explain(walker: QueryWalker, fields: Fields, span: Span): void {
     if (name === "analyze") analyze = !/^(off|false|0)$/i.test(optionValue(element!) ?? "on");
   }
   const views = [...walker.views].filter((view) => view.rule);
-  if (analyze && views.some((view) => view.filter)) {
+  if (analyze && (walker.hidesRows || views.some((view) => view.filter))) {
     const hint = "EXPLAIN without ANALYZE shows the plan.";
     return walker.refuse("EXPLAIN_SHOWS_ROWS", "EXPLAIN ANALYZE would count rows that the task hides", {
       hint,
@@ -121,7 +121,7 @@ export function explain(walker: QueryWalker, fields: Fields, span: Span): void {
     (view) =>
       view.filter || view.columns.length < view.relation.columns.length || view.columns.some((c) => c.masked),
   );
-  if (partial) withoutCosts(walker, fields, options, span);
+  if (partial || walker.hidesRows || walker.hidesColumns) withoutCosts(walker, fields, options, span);
 }
 
 function optionValue(element: Fields): string | null {
@@ -132,7 +132,12 @@ function optionValue(element: Fields): string | null {
   return String(value["sval"] ?? value["ival"] ?? value["fval"] ?? value["boolval"] ?? "");
 }
 
-function withoutCosts(walker: QueryWalker, fields: Fields, options: readonly unknown[], span: Span): void {
+function withoutCosts(
+  walker: QueryWalker,
+  fields: Fields,
+  options: readonly unknown[],
+  span: Span,
+): undefined {
   const { source } = walker;
   const words = tokens(source.text, span.start, span.end);
   const costs: Wrapped = {
@@ -170,7 +175,7 @@ const COPY_OPTIONS = new Set([
 ]);
 
 /** COPY … TO STDOUT. */
-export function copyOut(walker: QueryWalker, fields: Fields): void {
+export function copyOut(walker: QueryWalker, fields: Fields): undefined {
   if (fields["is_program"] || fields["filename"] !== undefined) {
     return walker.refuse(
       "COPY_NOT_ALLOWED",
@@ -199,7 +204,7 @@ export function checkCopyOptions(walker: QueryWalker, fields: Fields, allowed: R
 }
 
 /** `COPY t (a, b) TO STDOUT` becomes `COPY (SELECT a, b FROM (view) AS t) TO STDOUT`. */
-function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): void {
+function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): undefined {
   const { world, source } = walker;
   const at = location(relation);
   const place = walker.resolve(relation);
