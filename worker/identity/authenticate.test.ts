@@ -23,6 +23,7 @@ beforeEach(async () => {
   env = {
     ISSUERS: JSON.stringify([issuer.config, other.config]),
     EDGE_ORIGIN: "https://edge.example.com",
+    DB: null as never,
     SIGNING_KEY: JSON.stringify(await exportJWK(signing.privateKey)),
   };
   strays = [];

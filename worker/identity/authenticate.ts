@@ -4,12 +4,20 @@
  * that is not configured.
  */
 import { waitUntil } from "cloudflare:workers";
-import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from "jose";
 import type { Identity } from "../../policies/task.ts";
 import { identityFrom } from "./claims.ts";
 import { verifyEdgeToken } from "./edge-token.ts";
 import { findIssuer, type Issuer, issuersFrom } from "./issuers.ts";
 import { KeyStore } from "./keys.ts";
+import { isLoginOpen } from "./logins.ts";
 
 /** Tolerated difference between the clocks of provider and edge. */
 export const CLOCK_SKEW_SECONDS = 5;
@@ -23,6 +31,7 @@ export interface IdentityEnv {
   readonly ISSUERS: unknown;
   readonly EDGE_ORIGIN: string;
   readonly SIGNING_KEY: unknown;
+  readonly DB: D1Database;
 }
 
 export type TokenRefusal =
@@ -37,7 +46,8 @@ export type TokenRefusal =
   | "TOKEN_EXPIRED"
   | "TOKEN_NOT_YET_VALID"
   | "TOKEN_KEYS_UNAVAILABLE"
-  | "TOKEN_SIGNATURE";
+  | "TOKEN_SIGNATURE"
+  | "TOKEN_REVOKED";
 
 export interface Credential {
   readonly kind: "id_token" | "edge_token";
@@ -94,6 +104,7 @@ const SENTENCES: Record<TokenRefusal, { message: string; hint: string }> = {
     message: "the issuer's keys could not be fetched",
     hint: "Try again in some seconds; if it stays so, check that the edge can reach the issuer.",
   },
+  TOKEN_REVOKED: { message: "this login has ended", hint: LOGIN },
   TOKEN_SIGNATURE: { message: "the token's signature is not valid", hint: LOGIN },
 };
 
@@ -130,21 +141,16 @@ export async function authenticateToken(
   keys: KeyStore = store,
 ): Promise<Authenticated> {
   if (token.length > MAX_TOKEN_CHARACTERS) return refuseToken("TOKEN_MALFORMED");
-  let header: ReturnType<typeof decodeProtectedHeader>;
-  let claims: JWTPayload;
-  try {
-    header = decodeProtectedHeader(token);
-    claims = decodeJwt(token);
-  } catch {
-    return refuseToken("TOKEN_MALFORMED");
-  }
-  if (header.crit !== undefined) return refuseToken("TOKEN_MALFORMED");
+  const parts = decode(token);
+  if (!parts) return refuseToken("TOKEN_MALFORMED");
+  const { claims } = parts;
   if (claims.iss === env.EDGE_ORIGIN) {
     const own = await verifyEdgeToken(env, token, audiences, now);
     if (!own.ok) return refuseToken(own.code);
-    const { identity, grant, actor } = own.token;
+    const { identity, grant, actor, login } = own.token;
     // An issuer that was taken out of the configuration takes its people with it.
     if (!findIssuer(issuersFrom(env.ISSUERS), identity.issuer)) return refuseToken("TOKEN_ISSUER_UNKNOWN");
+    if (login !== null && !(await isLoginOpen(env.DB, login, now))) return refuseToken("TOKEN_REVOKED");
     const credential = {
       kind: "edge_token" as const,
       ...(grant ? { grant } : {}),
@@ -153,7 +159,21 @@ export async function authenticateToken(
     return { ok: true, identity, credential };
   }
   const issuer = findIssuer(issuersFrom(env.ISSUERS), claims.iss);
-  if (!issuer) return refuseToken("TOKEN_ISSUER_UNKNOWN");
+  return issuer ? verifyIdToken(token, issuer, now, keys) : refuseToken("TOKEN_ISSUER_UNKNOWN");
+}
+
+/** Validates an ID token of `issuer` for the issuer's audiences (OpenID Connect Core, section 3.1.3.7). */
+export async function verifyIdToken(
+  token: string,
+  issuer: Issuer,
+  now: number,
+  keys: KeyStore = store,
+): Promise<Authenticated> {
+  if (token.length > MAX_TOKEN_CHARACTERS) return refuseToken("TOKEN_MALFORMED");
+  const parts = decode(token);
+  if (!parts) return refuseToken("TOKEN_MALFORMED");
+  const { header, claims } = parts;
+  if (claims.iss !== issuer.issuer) return refuseToken("TOKEN_ISSUER_UNKNOWN");
   const early = refusalBeforeKeys(issuer, header, claims, now);
   if (early) return refuseToken(early);
 
@@ -167,6 +187,16 @@ export async function authenticateToken(
   }
   if (verified !== "ok") return refuseToken("TOKEN_SIGNATURE");
   return { ok: true, identity: identityFrom(issuer, claims), credential: { kind: "id_token" } };
+}
+
+/** Header and claims, unverified; null when it is no JWT or has a critical extension (RFC 7515, 4.1.11). */
+function decode(token: string): { header: ProtectedHeaderParameters; claims: JWTPayload } | null {
+  try {
+    const header = decodeProtectedHeader(token);
+    return header.crit === undefined ? { header, claims: decodeJwt(token) } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Everything that can be refused without a key, so that a bad token costs no fetch. */
