@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { makeCertificates } from "../../wire/certificate.ts";
 import { type RequestInfo, requestInfo } from "../../wire/kubernetes/attributes.ts";
-import { readProtobufIdentity } from "../../wire/kubernetes/protobuf.ts";
+import { bytesOf, readFields, readProtobufIdentity, textOf } from "../../wire/kubernetes/protobuf.ts";
 import { failure } from "../../wire/kubernetes/status.ts";
 import {
   aggregatedDiscovery,
@@ -408,8 +408,18 @@ function readBody(request: IncomingMessage, body: Buffer): Loose | null {
     return JSON.parse(body.toString());
   const identity = readProtobufIdentity(body);
   if (identity === null) return null;
-  const { kind, apiVersion, name, labels } = identity;
-  return { kind, apiVersion, metadata: { name, labels } };
+  const { kind, apiVersion, name, labels, raw } = identity;
+  const object = { kind, apiVersion, metadata: { name, labels } };
+  if (kind !== "Secret") return object;
+  // Secret {2: data map<string, bytes>, 3: type}: the one kind that clients write as protobuf with content.
+  const fields = readFields(raw) ?? [];
+  const data = fields
+    .filter(({ number }) => number === 2)
+    .map(({ bytes }) => {
+      const entry = readFields(bytes!)!;
+      return [textOf(entry, 1), Buffer.from(bytesOf(entry, 2) ?? []).toString("base64")];
+    });
+  return { ...object, data: Object.fromEntries(data), type: textOf(fields, 3) || "Opaque" };
 }
 
 function scaleOf(object: Loose) {
