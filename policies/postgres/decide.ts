@@ -174,7 +174,7 @@ class Deciding {
         return {};
       case "CopyStmt":
         if (fields["is_from"]) return copyIn(walker, fields, span);
-        copyOut(walker, fields);
+        copyOut(walker, fields, span);
         return { returnsRows: true };
       case "TransactionStmt":
         transaction(walker, fields);

@@ -40,6 +40,9 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
   });
   const first = simple[0];
   if (!first) return;
+  // A column of a grouping set is NULL in some groups; grouping by it everywhere would change that.
+  const inSets = new Set<string>();
+  for (const node of groups) if (as(node, "GroupingSet")) collectColumns(node, inSets);
   const added: { texts: string[]; nodes: Wrapped[] } = { texts: [], nodes: [] };
   for (const item of keyed) {
     const grouped = new Set(
@@ -47,7 +50,7 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
     );
     if (!item.view!.relation.primaryKey.every((column) => grouped.has(column))) continue;
     for (const name of usedColumns(select, item, items)) {
-      if (grouped.has(name)) continue;
+      if (grouped.has(name) || inSets.has(name)) continue;
       const parts = name === "" ? [item.name] : [item.name, name];
       added.texts.push(parts.map(quoteName).join("."));
       added.nodes.push({ ColumnRef: { fields: parts.map((part) => ({ String: { sval: part } })) } });
@@ -122,6 +125,15 @@ function usedColumns(select: Fields, item: Item, items: readonly Item[]): string
     .filter((column) => used.has(column.name) && column.column.groupable)
     .map((column) => column.name);
   return used.has("") ? [...names, ""] : names;
+}
+
+function collectColumns(value: unknown, out: Set<string>): undefined {
+  if (Array.isArray(value)) for (const entry of value) collectColumns(entry, out);
+  else if (typeof value === "object" && value !== null) {
+    const last = partsOf(value)?.at(-1);
+    if (last) out.add(last);
+    for (const key in value) collectColumns((value as Fields)[key], out);
+  }
 }
 
 /** Parentheses around a plain element belong to it. */

@@ -35,7 +35,7 @@ export function startupOptions(
     client_encoding: "UTF8",
     standard_conforming_strings: "on",
     backslash_quote: "safe_encoding",
-    search_path: SEARCH_PATH.join(", "),
+    search_path: SEARCH_PATH.join(","),
     row_security: "on",
     transform_null_equals: "off",
     statement_timeout: `${statement}ms`,

@@ -342,7 +342,8 @@ export class QueryWalker {
   #system_relation(fields: Fields, schema: string, at: number): undefined {
     if (fields["schemaname"] !== undefined) return;
     fields["schemaname"] = schema;
-    this.source.insert(this.source.index(at), `${schema}.`);
+    const start = this.source.index(at);
+    this.source.replaceName(start, start, `${schema}.`);
   }
 
   #replace(
@@ -372,7 +373,7 @@ export class QueryWalker {
     const before = this.#tableForm ? (tokens(this.source.text, 0, start).at(-1)?.start ?? 0) : null;
     const named = alias ? "" : ` AS ${quoteName(view.name)}`;
     if (before !== null) start = before;
-    this.source.replace(start, end, `${before === null ? "" : "SELECT * FROM "}(${query.sql})${named}`);
+    this.source.replaceName(start, end, `${before === null ? "" : "SELECT * FROM "}(${query.sql})${named}`);
     delete holder["RangeVar"];
     holder["RangeSubselect"] = { subquery: query.tree, alias: alias ?? { aliasname: view.name } };
   }
@@ -593,7 +594,8 @@ export class QueryWalker {
       const schema = this.world.functionSchema(name, list(fields["args"]).length);
       if (schema === null) return this.#refuseFunction(name, at);
       fields["funcname"] = [{ String: { sval: schema } }, ...list(fields["funcname"])];
-      this.source.insert(this.source.index(at), `${quoteName(schema)}.`);
+      const start = this.source.index(at);
+      this.source.replaceName(start, start, `${quoteName(schema)}.`);
     } else if (parts.length !== 2 || !this.#mayCallQualified(parts[0]!, name)) {
       return this.#refuseFunction(parts.join("."), at);
     }

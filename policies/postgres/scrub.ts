@@ -48,6 +48,8 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
     return { ...out, C: CHECK_VIOLATION, M: `column ${column} would be overwritten with its mask`, H };
   }
   const code = out["C"] ?? "";
+  // The schema was added by the rewriting (undefined_function, ambiguous_function).
+  if (code === "42883" || code === "42725") out["M"] = message.replace(/^(\w+) pg_catalog\./, "$1 ");
   const inFunction = fields["W"] !== undefined || fields["q"] !== undefined;
   if (ANALYSIS.test(code) && !inFunction) return { ...out, ...pick(fields, ["D", "H"]) };
   if (AUTHORED.test(code) || (inFunction && /function/i.test(fields["W"] ?? "function")))

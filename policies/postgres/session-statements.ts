@@ -175,7 +175,7 @@ const COPY_OPTIONS = new Set([
 ]);
 
 /** COPY … TO STDOUT. */
-export function copyOut(walker: QueryWalker, fields: Fields): undefined {
+export function copyOut(walker: QueryWalker, fields: Fields, span: Span): undefined {
   if (fields["is_program"] || fields["filename"] !== undefined) {
     return walker.refuse(
       "COPY_NOT_ALLOWED",
@@ -188,7 +188,17 @@ export function copyOut(walker: QueryWalker, fields: Fields): undefined {
       return walker.refuse("COPY_NOT_ALLOWED", "COPY may only read a query");
     return walker.node(fields["query"], OUTERMOST);
   }
+  moveBinary(walker, fields, span);
   copyRelation(walker, fields, fields["relation"] as Fields);
+}
+
+/** `COPY BINARY t TO STDOUT`, a form that a query cannot have, becomes `COPY … TO STDOUT BINARY`. */
+function moveBinary(walker: QueryWalker, fields: Fields, span: Span): undefined {
+  const words = tokens(walker.source.text, span.start, span.end);
+  const word = words[1];
+  if (word?.kind !== "name" || word.value !== "binary" || list(fields["options"]).length !== 1) return;
+  walker.source.replace(word.start, word.end, "");
+  walker.source.insert(words.at(-1)!.end, " BINARY");
 }
 
 export function checkCopyOptions(walker: QueryWalker, fields: Fields, allowed: ReadonlySet<string>): boolean {

@@ -1,6 +1,9 @@
 /** A statement text with the edits that are collected on it. */
 import { dottedName, type Token } from "./lexer.ts";
 
+/** Characters that a word would merge with. */
+const JOINS = /[A-Za-z0-9_$"'\u0080-\uffff]/;
+
 interface Edit {
   readonly start: number;
   readonly end: number;
@@ -30,6 +33,13 @@ export class Source {
   /** Replaces `[start, end)`, UTF-16 offsets. Edits must not overlap; insertions at one place keep their order. */
   replace(start: number, end: number, text: string): void {
     this.#edits.push({ start, end, text });
+  }
+
+  /** Like `replace`, with a space where the new text would run into a word or a quoted name beside it. */
+  replaceName(start: number, end: number, text: string): void {
+    const before = start > 0 && JOINS.test(this.text[start - 1]!) ? " " : "";
+    const after = end > start && end < this.text.length && JOINS.test(this.text[end]!) ? " " : "";
+    this.replace(start, end, before + text + after);
   }
 
   insert(at: number, text: string): void {

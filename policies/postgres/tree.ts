@@ -75,23 +75,33 @@ export function sameTree(left: unknown, right: unknown): boolean {
     return true;
   }
   if (Array.isArray(right)) return false;
-  let count = 0;
-  for (const key in left) {
-    if (POSITION_FIELDS.has(key)) continue;
-    count++;
+  const mine = Object.keys(left);
+  const theirs = Object.keys(right);
+  let rest = theirs.length;
+  for (let index = 0; index < mine.length; index++) {
+    const key = mine[index]!;
+    if (isPosition(key)) continue;
+    // The parser prints fields in one order, so the same place is tried first.
+    if (theirs[index] !== key && !Object.hasOwn(right, key)) return false;
     if (!sameTree((left as Fields)[key], (right as Fields)[key])) return false;
+    rest--;
   }
-  for (const key in right) if (!POSITION_FIELDS.has(key)) count--;
-  return count === 0;
+  if (rest > 0) for (const key of theirs) if (isPosition(key)) rest--;
+  return rest === 0;
 }
 
-const POSITION_FIELDS = new Set([
-  "location",
-  "name_location",
-  "stmt_location",
-  "stmt_len",
-  "list_start",
-  "list_end",
-  "rexpr_list_start",
-  "rexpr_list_end",
-]);
+function isPosition(key: string): boolean {
+  switch (key) {
+    case "location":
+    case "name_location":
+    case "stmt_location":
+    case "stmt_len":
+    case "list_start":
+    case "list_end":
+    case "rexpr_list_start":
+    case "rexpr_list_end":
+      return true;
+    default:
+      return false;
+  }
+}

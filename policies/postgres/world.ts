@@ -77,7 +77,9 @@ export class World {
     verb: SqlRule["verb"],
     at: number | null,
   ): [string, string, Partial<Refusal>] {
-    const name = place.schema ? qualified(place.schema, place.name) : quoteName(place.name);
+    // A system catalog that is not readable was looked for on the path.
+    const system = place.schema === SEARCH_PATH[0] && place.name.startsWith("pg_");
+    const name = place.schema && !system ? qualified(place.schema, place.name) : quoteName(place.name);
     const granted = [
       ...new Set(
         this.task.rules

@@ -72,7 +72,7 @@ export function writeTarget(
   }
   if (fields["schemaname"] === undefined) {
     fields["schemaname"] = place.schema;
-    source.insert(name[0]!.start, `${quoteName(place.schema)}.`);
+    source.replaceName(name[0]!.start, name[0]!.start, `${quoteName(place.schema)}.`);
   }
   walker.relations.add(`${relation.schema}.${relation.name}`);
   const found = world.relations.find(place.schema, place.name);
