@@ -9,7 +9,7 @@ import type { ApiEnv, CallerRoutes } from "../identity/http.ts";
 import { identityRoutes } from "../identity/routes.ts";
 import { createTestIssuer, type TestIssuer } from "../identity/test-issuer.ts";
 import { grantRoutes } from "./routes.ts";
-import { testTask } from "./test-task.ts";
+import { testBundle } from "./test-bundle.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes
 export type JsonBody = Record<string, any>;
@@ -42,27 +42,6 @@ export const PEOPLE: Record<string, string[]> = {
   bot: ["support"],
   stray: [],
 };
-
-export function testBundle(): Bundle {
-  const approval = { from: { groups: ["support-leads"] }, count: 1, expiresMs: 900_000 };
-  const tasks = [
-    testTask({ name: "look-up", digest: "1".repeat(64) }),
-    testTask({ name: "refund", digest: "2".repeat(64), approval }),
-    testTask({ name: "two-people", digest: "3".repeat(64), approval: { ...approval, count: 2 } }),
-    testTask({
-      name: "ticket",
-      digest: "4".repeat(64),
-      require: { reason: "INC-*", mfa: false, hours: null },
-    }),
-    testTask({ name: "stock", digest: "5".repeat(64), who: { groups: ["warehouse"], workloads: [] } }),
-  ];
-  return {
-    version: 1,
-    digest: "0".repeat(64),
-    resources: { "orders-db": { name: "orders-db", type: "postgres", connector: "demo" } },
-    tasks: Object.fromEntries(tasks.map((task) => [task.name, task])),
-  } as Bundle;
-}
 
 let made = 0;
 

@@ -1,0 +1,103 @@
+/** The frame of every page and the small parts that pages share. */
+import type { Child } from "hono/jsx";
+import type { Visitor } from "./session.ts";
+import { visible } from "./visible.ts";
+
+const PAGES = [
+  ["/", "My access"],
+  ["/requests", "Requests"],
+  ["/sessions", "Sessions"],
+  ["/audit", "Audit"],
+  ["/policies", "Policies"],
+] as const;
+
+export function Page(props: {
+  title: string;
+  path: string;
+  visitor: Visitor | null;
+  live?: boolean;
+  children: Child;
+}) {
+  const { title, path, visitor, live, children } = props;
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>{`${title} · Wicketgate`}</title>
+        <link rel="stylesheet" href="/console/style.css" />
+        {live ? <script src="/console/live.js" defer /> : null}
+      </head>
+      <body>
+        <a class="skip" href="#main">
+          Skip to the content
+        </a>
+        <header>
+          <strong>Wicketgate</strong>
+          {visitor ? (
+            <>
+              <nav aria-label="Pages">
+                {PAGES.map(([href, label]) => (
+                  <a href={href} aria-current={href === path ? "page" : undefined}>
+                    {label}
+                  </a>
+                ))}
+              </nav>
+              <form method="post" action="/logout">
+                <FormToken visitor={visitor} />
+                <span class="soft">{visitor.identity.name ?? visitor.identity.subject} </span>
+                <button type="submit">Sign out</button>
+              </form>
+            </>
+          ) : null}
+        </header>
+        <main id="main">
+          <h1>{title}</h1>
+          {live ? <div data-live="true">{children}</div> : children}
+        </main>
+      </body>
+    </html>
+  );
+}
+
+export function FormToken(props: { visitor: Visitor }) {
+  return <input type="hidden" name="form_token" value={props.visitor.formToken} />;
+}
+
+export function Status(props: { value: string }) {
+  return <span class={`status ${props.value}`}>{props.value}</span>;
+}
+
+export function Time(props: { ms: number | null }) {
+  if (props.ms === null) return <span>–</span>;
+  const iso = new Date(props.ms).toISOString();
+  return <time dateTime={iso}>{`${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`}</time>;
+}
+
+/** Text from elsewhere, with everything misleading made visible and named. */
+export function Foreign(props: { text: string; block?: boolean }) {
+  const { parts, warnings } = visible(props.text);
+  const shown = parts.map((part) => (part.mark ? <mark>{part.text}</mark> : part.text));
+  return (
+    <>
+      {props.block ? <pre tabindex={0}>{shown}</pre> : <bdi>{shown}</bdi>}
+      {props.block ? warnings.map((warning) => <p class="warn">{warning}</p>) : null}
+    </>
+  );
+}
+
+export function Person(props: { of: { issuer: string; subject: string; name: string | null } }) {
+  const { issuer, subject, name } = props.of;
+  return (
+    <span title={issuer}>
+      <Foreign text={name ?? subject} />
+      {name !== null && name !== subject ? <span class="soft"> ({subject})</span> : null}
+    </span>
+  );
+}
+
+export function Params(props: { of: Readonly<Record<string, string>> }) {
+  const entries = Object.entries(props.of);
+  if (entries.length === 0) return <span class="soft">none</span>;
+  return <Foreign text={entries.map(([name, value]) => `${name}=${value}`).join(" ")} />;
+}
