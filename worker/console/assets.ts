@@ -6,7 +6,7 @@ export const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --soft: #aab2bb; --paper: #15181c; --tint: #1f242a;
   --line: #3c444d; --accent: #8ab6ff; --on-accent: #10141a; --good: #7fd89a; --bad: #ff9aa0; --wait: #f0c069; } }
 * { box-sizing: border-box; }
-body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+body { margin: 0; overflow-wrap: break-word; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 header, main { max-width: 70rem; margin: 0 auto; padding: 0.75rem 1rem; }
 header { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; align-items: center; border-bottom: 1px solid var(--line); }
 header strong { margin-right: 0.5rem; } header form { margin-left: auto; }
@@ -20,7 +20,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.4rem 0.75rem 0.4rem 0
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: 0.25rem 1rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .card { border: 1px solid var(--line); border-radius: 0.5rem; padding: 0.75rem 1rem; margin: 0.75rem 0; }
-pre, code { font-family: ui-monospace, monospace; font-size: 0.9rem; }
+pre, code { font-family: ui-monospace, monospace; font-size: 0.9rem; overflow-wrap: anywhere; }
 pre { background: var(--tint); padding: 0.75rem; border-radius: 0.375rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 mark { background: var(--bad); color: var(--paper); } .warn { color: var(--wait); font-weight: 600; }
 .active, .allow { color: var(--good); } .denied, .revoked, .alarm { color: var(--bad); } .pending { color: var(--wait); }
