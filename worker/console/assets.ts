@@ -11,7 +11,9 @@ header, main { max-width: 70rem; margin: 0 auto; padding: 0.75rem 1rem; }
 header { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; align-items: center; border-bottom: 1px solid var(--line); }
 header strong { margin-right: 0.5rem; } header form { margin-left: auto; }
 nav { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; } nav a[aria-current] { font-weight: 600; }
-a { color: var(--accent); } h1 { font-size: 1.4rem; margin: 0.5rem 0; } h2 { font-size: 1.1rem; margin: 1.5rem 0 0.5rem; }
+a { color: var(--accent); } h1 { font-size: 1.4rem; margin: 0.5rem 0; } h2 { font-size: 1.15rem; margin: 1.5rem 0 0.5rem; }
+h3 { font-size: 1rem; margin: 1rem 0 0.25rem; } .card > h2 { margin-top: 0.25rem; } ul { margin: 0.25rem 0; }
+td time { white-space: nowrap; }
 .skip { position: absolute; left: -100vw; } .skip:focus { position: static; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }

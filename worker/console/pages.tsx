@@ -245,7 +245,7 @@ export function RequestPage(props: Signed & { view: GrantView; task: Task | null
           </form>
         </section>
       ) : null}
-      {view.mayRevoke ? (
+      {view.mayRevoke && !view.mayDecide ? (
         <form class="row" method="post" action={`/requests/${grant.id}/revoke`}>
           <FormToken visitor={visitor} />
           <label>

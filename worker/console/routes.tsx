@@ -11,6 +11,7 @@ import type { GrantRefusal } from "../grants/grant.ts";
 import { listGrants } from "../grants/ledger.ts";
 import { durationMs } from "../grants/routes.ts";
 import { CONSOLE_COOKIE } from "../identity/authenticate.ts";
+import { unavailable } from "../identity/http.ts";
 import { findIssuer } from "../identity/issuers.ts";
 import { CONSOLE_LOGIN_MS, createLogin, endLogin } from "../identity/logins.ts";
 import { CLIENT_ID, isLoopbackRedirect } from "../identity/oauth/answers.ts";
@@ -55,6 +56,7 @@ const PAGES = [
 /** The routes, over one policy bundle. */
 export function consoleRoutes(bundle: Bundle): Hono<ConsoleRoutes> {
   const app = new Hono<ConsoleRoutes>();
+  app.onError(unavailable);
   for (const path of [...PAGES, "/login", "/login/*", "/console/*"]) app.use(path, pageHeaders());
   for (const path of PAGES) app.use(path, requireVisitor());
   const kept = { "cache-control": "public, max-age=300" };

@@ -30,6 +30,7 @@ import {
   useStatement,
 } from "./grant.ts";
 import { writeGrants } from "./ledger.ts";
+import { type Delivery, deliver, deliveriesFor, type NotifyEnv, retryAfter } from "./notify.ts";
 
 /** What the object needs of a session's object. */
 export interface SessionControl {
@@ -42,7 +43,7 @@ export type HoldVerdict =
   | { readonly effect: "allow"; readonly digest: string; readonly by: readonly string[] }
   | { readonly effect: "deny"; readonly code: string; readonly message: string };
 
-export interface GrantEnv {
+export interface GrantEnv extends NotifyEnv {
   readonly DB: D1Database;
   /** Session objects by the session's id as name. */
   readonly SESSIONS: DurableObjectNamespace;
@@ -86,6 +87,8 @@ export class GrantObject extends DurableObject<GrantEnv> {
       CREATE TABLE IF NOT EXISTS grants (n INTEGER PRIMARY KEY, body TEXT NOT NULL, dirty INTEGER NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS open_sessions (sid TEXT PRIMARY KEY, grant_id TEXT NOT NULL, deadline INTEGER NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS kills (sid TEXT PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL, tries INTEGER NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS deliveries (id TEXT NOT NULL, url TEXT NOT NULL, body TEXT NOT NULL,
+        tries INTEGER NOT NULL, due INTEGER NOT NULL, PRIMARY KEY (id, url)) STRICT;
       CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY CHECK (one = 1), seen INTEGER NOT NULL) STRICT;
     `);
     this.#lastSeen = this.#sql.exec<{ seen: number }>("SELECT seen FROM clock").toArray()[0]?.seen ?? 0;
@@ -561,7 +564,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     data: Extract<NewEvent, { type: Type }>["data"],
     facts: EventFacts = {},
   ): void {
-    this.#outbox.add({
+    const event = this.#outbox.add({
       actor: actorOf(grant.requester, grant.actor),
       grant: grant.id,
       task: grant.task,
@@ -573,6 +576,49 @@ export class GrantObject extends DurableObject<GrantEnv> {
       severity,
       data,
     } as NewEvent);
+    for (const { id, url, body } of deliveriesFor(this.env, event)) {
+      this.#sql.exec(
+        "INSERT INTO deliveries (id, url, body, tries, due) VALUES (?, ?, ?, 0, 0) ON CONFLICT DO NOTHING",
+        id,
+        url,
+        body,
+      );
+    }
+  }
+
+  /** Sends the notifications that are due. Each is noted as tried before it is sent. */
+  async #notify(): Promise<void> {
+    const now = Date.now();
+    const due = this.#sql
+      .exec<{ id: string; url: string; body: string; tries: number }>(
+        "SELECT id, url, body, tries FROM deliveries WHERE due <= ? LIMIT 20",
+        now,
+      )
+      .toArray();
+    for (const one of due) {
+      const wait = retryAfter(one.tries + 1);
+      this.#sql.exec(
+        "UPDATE deliveries SET tries = tries + 1, due = ? WHERE id = ? AND url = ?",
+        now + (wait ?? 0) + 10_000,
+        one.id,
+        one.url,
+      );
+    }
+    await Promise.all(due.map((one) => this.#deliver(one, now)));
+    if (due.length > 0) await this.#schedule();
+  }
+
+  async #deliver(one: Delivery, now: number): Promise<void> {
+    const failure = await deliver(this.env, one, now);
+    const wait = failure === null ? null : retryAfter(one.tries + 1);
+    if (wait !== null) {
+      this.#sql.exec("UPDATE deliveries SET due = ? WHERE id = ? AND url = ?", now + wait, one.id, one.url);
+      return;
+    }
+    this.#sql.exec("DELETE FROM deliveries WHERE id = ? AND url = ?", one.id, one.url);
+    if (failure === null) return;
+    const data = { endpoint: new URL(one.url).host, message: failure };
+    this.#outbox.add({ type: "notification.failed", severity: "warn", data });
   }
 
   /** Brings D1 up to date; what fails is tried again by the alarm. Never throws. */
@@ -591,6 +637,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
       // Still marked dirty: the alarm comes back to it.
     }
     await this.#outbox.flush();
+    this.ctx.waitUntil(this.#notify());
     await this.#schedule();
   }
 
@@ -603,6 +650,8 @@ export class GrantObject extends DurableObject<GrantEnv> {
       if (grant.status === "pending" || grant.status === "active") times.push(grant.expires);
     }
     const has = (query: string): boolean => this.#sql.exec(query).toArray().length > 0;
+    const due = this.#sql.exec<{ due: number | null }>("SELECT min(due) AS due FROM deliveries").one().due;
+    if (due !== null) times.push(due);
     if (has("SELECT 1 FROM kills LIMIT 1")) times.push(now + KILL_RETRY_MS);
     if (!this.#outbox.empty || has("SELECT 1 FROM grants WHERE dirty = 1 LIMIT 1"))
       times.push(now + PUBLISH_RETRY_MS);

@@ -158,6 +158,17 @@ describe("deciding over the API", () => {
   );
 });
 
+test("V3 while D1 does not answer, everything is refused", async () => {
+  const down = () => {
+    throw new Error("down");
+  };
+  const env = { ...edge.env, DB: { prepare: down, batch: down } as never };
+  const headers = { authorization: `Bearer ${await edge.tokenOf("ada")}` };
+  const answer = await edge.app.request("https://edge.example.com/api/requests", { headers }, env);
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toMatchObject({ code: "STATE_UNAVAILABLE" });
+});
+
 describe("administering", () => {
   test("V1 I14 disabling an identity revokes what it has and refuses what it asks", async () => {
     const { id } = (await edge.call("POST", "/api/requests", "bot", ask("look-up"))).body;

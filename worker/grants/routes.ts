@@ -15,7 +15,9 @@ import {
   problem,
   readJson,
   requireCaller,
+  unavailable,
 } from "../identity/http.ts";
+import { endLoginsOf } from "../identity/logins.ts";
 import { disableIdentity, enableIdentity } from "../identity/people.ts";
 import { askForGrant, decideOn, revokeGrant, viewGrant } from "./ask.ts";
 import type { Grant, GrantResult, GrantStatus } from "./grant.ts";
@@ -58,6 +60,7 @@ const identitySchema = v.strictObject({
 /** The routes, over one policy bundle. */
 export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
   const app = new Hono<CallerRoutes>();
+  app.onError(unavailable);
   for (const path of [
     "/api/requests",
     "/api/requests/*",
@@ -165,6 +168,7 @@ export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
         return context.json({ issuer, subject, status: "enabled" });
       }
       await disableIdentity(context.env.DB, { issuer, subject }, why, Date.now());
+      await endLoginsOf(context.env.DB, { issuer, subject }, Date.now());
       const event = {
         type: "identity.disabled",
         severity: "warn",

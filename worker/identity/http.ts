@@ -53,6 +53,19 @@ export function problem(refusal: Problem, origin?: string): Response {
   return new Response(JSON.stringify(body), { status, headers });
 }
 
+/** For a room's `onError`: what cannot be read or written is refused, and says nothing of the cause. */
+export function unavailable(cause: Error): Response {
+  console.error(cause);
+  return problem({
+    ...{
+      status: 503,
+      code: "STATE_UNAVAILABLE",
+      message: "logins and grants cannot be read or written at the moment",
+    },
+    hint: "Try again in some seconds.",
+  });
+}
+
 /** True when the identity is in one of the administrators' groups. */
 export function isAdmin(
   env: { readonly ADMIN_GROUPS: unknown },

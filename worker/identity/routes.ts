@@ -7,7 +7,7 @@ import { cors } from "hono/cors";
 import type { Bundle } from "../../policies/task.ts";
 import { edgeKeys } from "./edge-token.ts";
 import { readBounded } from "./fetch-json.ts";
-import { type CallerRoutes, problem, requireCaller } from "./http.ts";
+import { type CallerRoutes, problem, requireCaller, unavailable } from "./http.ts";
 import { CLIENT_ID, formParameters, oauthError } from "./oauth/answers.ts";
 import { exchange, redeemDeferral } from "./oauth/exchange.ts";
 import { beginDevice, redeemCode, redeemDevice, refresh } from "./oauth/login-grants.ts";
@@ -26,6 +26,7 @@ const HOUR = { "cache-control": "public, max-age=3600" };
 /** The routes, over one policy bundle. */
 export function identityRoutes(bundle: Bundle): Hono<CallerRoutes> {
   const app = new Hono<CallerRoutes>();
+  app.onError(unavailable);
   app.use("/.well-known/oauth-*", cors());
 
   app.get("/.well-known/oauth-authorization-server", (context) =>

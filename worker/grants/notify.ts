@@ -1,0 +1,106 @@
+/**
+ * Notifications as Standard Webhooks (github.com/standard-webhooks), signed with the edge's Ed25519 key
+ * (`v1a`; receivers make `whpk_` + base64 of `x` from /oauth2/jwks). They say that something happened and
+ * where to look, never a parameter or a reason. Each is kept in its object's storage until it was taken.
+ */
+import { base64url } from "jose";
+import * as v from "valibot";
+import type { AuditEvent } from "../audit/events.ts";
+import { edgeKeys } from "../identity/edge-token.ts";
+import { mayFetch } from "../identity/issuers.ts";
+
+const endpointsSchema = v.array(v.strictObject({ url: v.string() }));
+
+/** Seconds until the next try; after the last one the notification is given up, with an event. */
+const BACKOFF = [5, 30, 120, 600, 1800, 7200];
+const TIMEOUT_MS = 5_000;
+const NOTIFIED: readonly AuditEvent["type"][] = [
+  "grant.requested",
+  "grant.approved",
+  "grant.denied",
+  "grant.active",
+  "grant.expired",
+  "grant.revoked",
+];
+
+export interface NotifyEnv {
+  /** JSON array of `{ url }`; absent = nobody is notified. */
+  readonly WEBHOOKS?: unknown;
+  readonly SIGNING_KEY: unknown;
+  readonly EDGE_ORIGIN: string;
+}
+
+export interface Delivery {
+  readonly id: string;
+  readonly url: string;
+  readonly body: string;
+  readonly tries: number;
+}
+
+/** What has to be sent for an event: one delivery for each configured endpoint. */
+export function deliveriesFor(env: NotifyEnv, event: AuditEvent): Delivery[] {
+  if (!NOTIFIED.includes(event.type) || env.WEBHOOKS === undefined) return [];
+  const body = JSON.stringify({
+    type: `wicketgate.${event.type}`,
+    timestamp: new Date(event.time).toISOString(),
+    data: {
+      request: event.grant,
+      task: event.task,
+      resource: event.resource,
+      ...(event.reason ? { code: event.reason } : {}),
+      actor: event.actor && { issuer: event.actor.issuer, subject: event.actor.subject },
+      url: `${env.EDGE_ORIGIN}/requests/${event.grant}`,
+    },
+  });
+  return webhookUrls(env.WEBHOOKS).map((url) => ({ id: event.id, url, body, tries: 0 }));
+}
+
+/** The endpoints that may be called: https to public names (http on loopback, for local development). */
+function webhookUrls(value: unknown): string[] {
+  try {
+    const parsed = v.safeParse(endpointsSchema, typeof value === "string" ? JSON.parse(value) : value);
+    return parsed.success ? parsed.output.map(({ url }) => url).filter((url) => mayFetch(url, url)) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Sends one delivery; null when it was taken, else why not. Never throws. */
+export async function deliver(env: NotifyEnv, delivery: Delivery, now: number): Promise<string | null> {
+  try {
+    const timestamp = String(Math.floor(now / 1000));
+    const { sign } = await edgeKeys(env.SIGNING_KEY);
+    const signed = new TextEncoder().encode(`${delivery.id}.${timestamp}.${delivery.body}`);
+    const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", sign, signed));
+    const response = await fetch(delivery.url, {
+      method: "POST",
+      redirect: "manual",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      headers: {
+        "content-type": "application/json",
+        "webhook-id": delivery.id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": `v1a,${toBase64(signature)}`,
+      },
+      body: delivery.body,
+    });
+    await response.body?.cancel();
+    return response.ok ? null : `answered ${response.status}`;
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : "failed";
+  }
+}
+
+/** Milliseconds until the try after `tries` failed ones; null = give up. */
+export function retryAfter(tries: number): number | null {
+  const seconds = BACKOFF[tries - 1];
+  return seconds === undefined ? null : seconds * 1000;
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return base64url
+    .encode(bytes)
+    .replace(/-/g, "+")
+    .replace(/_/g, "/")
+    .padEnd(Math.ceil(bytes.length / 3) * 4, "=");
+}
