@@ -26,11 +26,10 @@ import {
   DevicePage,
   MessagePage,
   PoliciesPage,
-  RequestPage,
-  RequestsPage,
   SessionsPage,
   SignInPage,
 } from "./pages.tsx";
+import { RequestPage, RequestsPage } from "./request-pages.tsx";
 import {
   COOKIE,
   type ConsoleRoutes,

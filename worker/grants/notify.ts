@@ -91,6 +91,59 @@ export async function deliver(env: NotifyEnv, delivery: Delivery, now: number): 
   }
 }
 
+/** The notifications of one object that are not taken yet. */
+export class Notifications {
+  readonly #sql: SqlStorage;
+  readonly #env: NotifyEnv;
+
+  constructor(sql: SqlStorage, env: NotifyEnv) {
+    this.#sql = sql;
+    this.#env = env;
+    sql.exec(`CREATE TABLE IF NOT EXISTS deliveries (id TEXT NOT NULL, url TEXT NOT NULL, body TEXT NOT NULL,
+      tries INTEGER NOT NULL, due INTEGER NOT NULL, PRIMARY KEY (id, url)) STRICT`);
+  }
+
+  /** Keeps what has to be sent for the event. Synchronous, in the transaction of the change it tells of. */
+  add(event: AuditEvent): void {
+    for (const { id, url, body } of deliveriesFor(this.#env, event)) {
+      this.#sql.exec(
+        "INSERT INTO deliveries (id, url, body, tries, due) VALUES (?, ?, ?, 0, 0) ON CONFLICT DO NOTHING",
+        ...[id, url, body],
+      );
+    }
+  }
+
+  /** Sends what is due; each is noted as tried before, so that a crash does not send it without end. */
+  async send(now: number): Promise<{ tried: number; givenUp: { endpoint: string; message: string }[] }> {
+    const due = this.#sql
+      .exec<{ id: string; url: string; body: string; tries: number }>(
+        "SELECT id, url, body, tries FROM deliveries WHERE due <= ? LIMIT 20",
+        now,
+      )
+      .toArray();
+    const setDue = (one: Delivery, at: number): void => {
+      const values = [one.tries + 1, at, one.id, one.url] as const;
+      this.#sql.exec("UPDATE deliveries SET tries = ?, due = ? WHERE id = ? AND url = ?", ...values);
+    };
+    for (const one of due) setDue(one, now + 2 * TIMEOUT_MS + (retryAfter(one.tries + 1) ?? 0));
+    const givenUp: { endpoint: string; message: string }[] = [];
+    const sendOne = async (one: Delivery): Promise<void> => {
+      const failure = await deliver(this.#env, one, now);
+      const wait = failure === null ? null : retryAfter(one.tries + 1);
+      if (wait !== null) return setDue(one, now + wait);
+      this.#sql.exec("DELETE FROM deliveries WHERE id = ? AND url = ?", one.id, one.url);
+      if (failure !== null) givenUp.push({ endpoint: new URL(one.url).host, message: failure });
+    };
+    await Promise.all(due.map(sendOne));
+    return { tried: due.length, givenUp };
+  }
+
+  /** When the next one is due, ms since the epoch; null when none waits. */
+  get nextDue(): number | null {
+    return this.#sql.exec<{ due: number | null }>("SELECT min(due) AS due FROM deliveries").one().due;
+  }
+}
+
 /** Milliseconds until the try after `tries` failed ones; null = give up. */
 export function retryAfter(tries: number): number | null {
   const seconds = BACKOFF[tries - 1];

@@ -30,13 +30,8 @@ import {
   useStatement,
 } from "./grant.ts";
 import { writeGrants } from "./ledger.ts";
-import { type Delivery, deliver, deliveriesFor, type NotifyEnv, retryAfter } from "./notify.ts";
-
-/** What the object needs of a session's object. */
-export interface SessionControl {
-  kill(code: string, message: string): Promise<unknown>;
-  resolveHold(request: string, verdict: HoldVerdict): Promise<unknown>;
-}
+import { Notifications, type NotifyEnv } from "./notify.ts";
+import { OpenSessions, type SessionControl } from "./open-sessions.ts";
 
 /** What becomes of a held statement. An approval still has to be spent (`useHold`) before anything runs. */
 export type HoldVerdict =
@@ -62,22 +57,15 @@ export type StartResult =
     }
   | GrantRefusal;
 
-interface OpenSession {
-  readonly sid: string;
-  readonly grant: string;
-  readonly deadline: number;
-}
-
 const KILL_RETRY_MS = 1_000;
 const PUBLISH_RETRY_MS = 2_000;
-const MAX_KILL_TRIES = 20;
 const MAX_OPEN_REQUESTS = 20;
-/** How long after its deadline a session that never said goodbye still counts. */
-const GRACE_MS = 10_000;
 
 export class GrantObject extends DurableObject<GrantEnv> {
   readonly #sql: SqlStorage;
   readonly #outbox: AuditOutbox;
+  readonly #open: OpenSessions;
+  readonly #notifications: Notifications;
   #lastSeen: number;
 
   constructor(ctx: DurableObjectState, env: GrantEnv) {
@@ -85,14 +73,12 @@ export class GrantObject extends DurableObject<GrantEnv> {
     this.#sql = ctx.storage.sql;
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS grants (n INTEGER PRIMARY KEY, body TEXT NOT NULL, dirty INTEGER NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS open_sessions (sid TEXT PRIMARY KEY, grant_id TEXT NOT NULL, deadline INTEGER NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS kills (sid TEXT PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL, tries INTEGER NOT NULL) STRICT;
-      CREATE TABLE IF NOT EXISTS deliveries (id TEXT NOT NULL, url TEXT NOT NULL, body TEXT NOT NULL,
-        tries INTEGER NOT NULL, due INTEGER NOT NULL, PRIMARY KEY (id, url)) STRICT;
       CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY CHECK (one = 1), seen INTEGER NOT NULL) STRICT;
     `);
     this.#lastSeen = this.#sql.exec<{ seen: number }>("SELECT seen FROM clock").toArray()[0]?.seen ?? 0;
     this.#outbox = new AuditOutbox({ db: env.DB, sql: this.#sql, now: () => this.#now(), mode: "durable" });
+    this.#open = new OpenSessions(this.#sql, (sid) => this.#session(sid));
+    this.#notifications = new Notifications(this.#sql, env);
   }
 
   /** Time that never runs backwards for this object, whatever the machine's clock does. */
@@ -170,7 +156,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     if (!parent.approval) {
       return refuse(403, "APPROVAL_IMPOSSIBLE", "the task names nobody who could approve its statements");
     }
-    const open = this.#sessions().some((one) => one.sid === statement.session && one.grant === parentId);
+    const open = this.#open.list(parentId).some((one) => one.sid === statement.session);
     if (!open) return refuse(403, "GRANT_KIND", "the session does not run under this grant");
     const ask: GrantAsk = {
       ...parent,
@@ -288,7 +274,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
   async view(id: string, person: Person, admin: boolean): Promise<GrantView | null> {
     const grant = this.#find(id, this.#now());
     if (!grant) return null;
-    const sessions = this.#sessions().filter((one) => one.grant === id);
+    const sessions = this.#open.list(id);
     return {
       grant,
       sessions: sessions.map((one) => one.sid),
@@ -309,7 +295,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     const first = this.#tryStart(id, session);
     if (first.ok || first.code !== "LIMIT_CONCURRENT") return first;
     // A session whose object was reset could not say that it ended: ask each before refusing.
-    await this.#sweepSessions();
+    await this.#open.sweep(this.#now());
     return this.#tryStart(id, session);
   }
 
@@ -317,29 +303,22 @@ export class GrantObject extends DurableObject<GrantEnv> {
     const now = this.#now();
     const grant = this.#find(id, now);
     if (!grant) return unknown();
-    const open = this.#sessions();
+    const open = this.#open.list();
     const result = startSession(grant, { taskDigest: session.taskDigest, open: open.length });
     if (!result.ok) return result;
     this.#save(result.grant);
-    this.#sql.exec(
-      "INSERT INTO open_sessions (sid, grant_id, deadline) VALUES (?, ?, ?)",
-      session.sid,
-      id,
-      grant.expires,
-    );
+    this.#open.add({ sid: session.sid, grant: id, deadline: grant.expires });
     this.ctx.waitUntil(this.#publish());
     return { ok: true, grant: { id, expires: grant.expires, budget: remaining(result.grant) } };
   }
 
   /** A session ended, by itself or killed. Says nothing for a session that is not open. */
   async sessionEnded(id: string, sid: string, totals: Omit<Spent, "sessions">): Promise<void> {
-    const known = this.#sql.exec("DELETE FROM open_sessions WHERE sid = ? RETURNING sid", sid).toArray();
-    this.#sql.exec("DELETE FROM kills WHERE sid = ?", sid);
-    if (known.length === 0) return;
+    if (!this.#open.remove(sid)) return;
     const now = this.#now();
     const grant = this.#find(id, now);
     if (!grant) return;
-    const open = this.#sessions().filter((one) => one.grant === id).length;
+    const open = this.#open.list(id).length;
     const next = endSession(grant, totals, open);
     this.#save(next);
     for (const held of this.#all(now)) {
@@ -362,7 +341,8 @@ export class GrantObject extends DurableObject<GrantEnv> {
   override async alarm(): Promise<void> {
     const now = this.#now();
     for (const grant of this.#all(now))
-      if (grant.status === "expired") this.#queueKills(grant, "GRANT_EXPIRED", "the granted time is over");
+      if (grant.status === "expired")
+        this.#open.queueKills(grant.id, "GRANT_EXPIRED", "the granted time is over");
     await this.#runKills();
     await this.#publish();
   }
@@ -405,7 +385,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     this.#save(next);
     const message = next.ended?.message ?? "";
     this.#tell(next, "grant.expired", "info", { message }, { reason: "GRANT_EXPIRED" });
-    this.#queueKills(next, "GRANT_EXPIRED", message);
+    this.#open.queueKills(next.id, "GRANT_EXPIRED", message);
     if (next.kind === "statement") this.ctx.waitUntil(this.#deliverVerdict(next));
     return next;
   }
@@ -415,48 +395,15 @@ export class GrantObject extends DurableObject<GrantEnv> {
     this.#sql.exec("UPDATE grants SET body = ?, dirty = 1 WHERE n = ?", JSON.stringify(grant), n);
   }
 
-  #sessions(): OpenSession[] {
-    return this.#sql
-      .exec<{ sid: string; grant_id: string; deadline: number }>(
-        "SELECT sid, grant_id, deadline FROM open_sessions",
-      )
-      .toArray()
-      .map((row) => ({ sid: row.sid, grant: row.grant_id, deadline: row.deadline }));
-  }
-
-  /** Forgets sessions that are over their deadline or whose object knows nothing of them. */
-  async #sweepSessions(): Promise<void> {
-    const now = this.#now();
-    await Promise.all(
-      this.#sessions().map(async ({ sid, deadline }) => {
-        const gone = now > deadline + GRACE_MS || !(await this.#isRunning(sid));
-        if (gone) this.#sql.exec("DELETE FROM open_sessions WHERE sid = ?", sid);
-      }),
-    );
-  }
-
-  async #isRunning(sid: string): Promise<boolean> {
-    try {
-      const summary = (await this.#session(sid).summary()) as { ended?: unknown } | null;
-      return (
-        summary !== null && (summary.ended === null || summary.ended === undefined || summary.ended === false)
-      );
-    } catch {
-      return true;
-    }
-  }
-
-  #session(sid: string): SessionControl & { summary(): Promise<unknown> } {
+  #session(sid: string): SessionControl {
     const { SESSIONS } = this.env;
-    return SESSIONS.get(SESSIONS.idFromName(sid)) as unknown as SessionControl & {
-      summary(): Promise<unknown>;
-    };
+    return SESSIONS.get(SESSIONS.idFromName(sid)) as unknown as SessionControl;
   }
 
   async #end(grant: Grant, code: string, message: string, facts: EventFacts): Promise<void> {
     this.#save(grant);
     const began = Date.now();
-    const sessions = this.#queueKills(grant, code, message);
+    const sessions = this.#open.queueKills(grant.id, code, message);
     this.#tell(grant, "grant.revoked", "warn", { message, sessions }, facts);
     const held = this.#all(this.#now()).filter((one) => one.parent === grant.id && one.status === "pending");
     for (const one of held) {
@@ -474,40 +421,8 @@ export class GrantObject extends DurableObject<GrantEnv> {
     await Promise.all([this.#publish(), this.#deliverVerdict(grant)]);
   }
 
-  /** Notes which sessions must end, durably, before any of them is called. Returns how many. */
-  #queueKills(grant: Grant, code: string, message: string): number {
-    const sessions = this.#sessions().filter((one) => one.grant === grant.id);
-    for (const { sid } of sessions) {
-      this.#sql.exec(
-        "INSERT INTO kills (sid, code, message, tries) VALUES (?, ?, ?, 0) ON CONFLICT (sid) DO NOTHING",
-        sid,
-        code,
-        message,
-      );
-    }
-    return sessions.length;
-  }
-
-  /** Ends the noted sessions, all at the same time. Returns how many could not be reached. */
   async #runKills(): Promise<number> {
-    const kills = this.#sql
-      .exec<{ sid: string; code: string; message: string; tries: number }>(
-        "SELECT sid, code, message, tries FROM kills",
-      )
-      .toArray();
-    const results = await Promise.allSettled(
-      kills.map((one) => this.#session(one.sid).kill(one.code, one.message)),
-    );
-    let failed = 0;
-    results.forEach((result, index) => {
-      const { sid, tries } = kills[index]!;
-      if (result.status === "fulfilled" || tries >= MAX_KILL_TRIES) {
-        this.#sql.exec("DELETE FROM kills WHERE sid = ?", sid);
-      } else {
-        failed += 1;
-        this.#sql.exec("UPDATE kills SET tries = tries + 1 WHERE sid = ?", sid);
-      }
-    });
+    const failed = await this.#open.runKills();
     if (failed > 0) await this.#schedule();
     return failed;
   }
@@ -576,49 +491,15 @@ export class GrantObject extends DurableObject<GrantEnv> {
       severity,
       data,
     } as NewEvent);
-    for (const { id, url, body } of deliveriesFor(this.env, event)) {
-      this.#sql.exec(
-        "INSERT INTO deliveries (id, url, body, tries, due) VALUES (?, ?, ?, 0, 0) ON CONFLICT DO NOTHING",
-        id,
-        url,
-        body,
-      );
-    }
+    this.#notifications.add(event);
   }
 
-  /** Sends the notifications that are due. Each is noted as tried before it is sent. */
   async #notify(): Promise<void> {
-    const now = Date.now();
-    const due = this.#sql
-      .exec<{ id: string; url: string; body: string; tries: number }>(
-        "SELECT id, url, body, tries FROM deliveries WHERE due <= ? LIMIT 20",
-        now,
-      )
-      .toArray();
-    for (const one of due) {
-      const wait = retryAfter(one.tries + 1);
-      this.#sql.exec(
-        "UPDATE deliveries SET tries = tries + 1, due = ? WHERE id = ? AND url = ?",
-        now + (wait ?? 0) + 10_000,
-        one.id,
-        one.url,
-      );
+    const sent = await this.#notifications.send(Date.now());
+    for (const { endpoint, message } of sent.givenUp) {
+      this.#outbox.add({ type: "notification.failed", severity: "warn", data: { endpoint, message } });
     }
-    await Promise.all(due.map((one) => this.#deliver(one, now)));
-    if (due.length > 0) await this.#schedule();
-  }
-
-  async #deliver(one: Delivery, now: number): Promise<void> {
-    const failure = await deliver(this.env, one, now);
-    const wait = failure === null ? null : retryAfter(one.tries + 1);
-    if (wait !== null) {
-      this.#sql.exec("UPDATE deliveries SET due = ? WHERE id = ? AND url = ?", now + wait, one.id, one.url);
-      return;
-    }
-    this.#sql.exec("DELETE FROM deliveries WHERE id = ? AND url = ?", one.id, one.url);
-    if (failure === null) return;
-    const data = { endpoint: new URL(one.url).host, message: failure };
-    this.#outbox.add({ type: "notification.failed", severity: "warn", data });
+    if (sent.tried > 0) await this.#schedule();
   }
 
   /** Brings D1 up to date; what fails is tried again by the alarm. Never throws. */
@@ -650,9 +531,9 @@ export class GrantObject extends DurableObject<GrantEnv> {
       if (grant.status === "pending" || grant.status === "active") times.push(grant.expires);
     }
     const has = (query: string): boolean => this.#sql.exec(query).toArray().length > 0;
-    const due = this.#sql.exec<{ due: number | null }>("SELECT min(due) AS due FROM deliveries").one().due;
+    const due = this.#notifications.nextDue;
     if (due !== null) times.push(due);
-    if (has("SELECT 1 FROM kills LIMIT 1")) times.push(now + KILL_RETRY_MS);
+    if (this.#open.killsWait) times.push(now + KILL_RETRY_MS);
     if (!this.#outbox.empty || has("SELECT 1 FROM grants WHERE dirty = 1 LIMIT 1"))
       times.push(now + PUBLISH_RETRY_MS);
     if (times.length > 0) await this.ctx.storage.setAlarm(Math.max(Math.min(...times), now + 50));
