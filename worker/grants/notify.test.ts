@@ -1,7 +1,10 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env as bindings } from "cloudflare:workers";
 import { exportJWK, generateKeyPair } from "jose";
 import { afterEach, expect, test, vi } from "vitest";
 import type { AuditEvent } from "../audit/events.ts";
-import { deliver, deliveriesFor, retryAfter } from "./notify.ts";
+import { deliver, deliveriesFor, Notifications, retryAfter } from "./notify.ts";
+import type { GrantsEnv } from "./open.ts";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -56,4 +59,36 @@ test("a failing endpoint is tried again, later and later, and given up", async (
   const waits = [1, 2, 3, 4, 5, 6].map((tries) => retryAfter(tries)!);
   expect([...waits].sort((a, b) => a - b)).toEqual(waits);
   expect(retryAfter(7)).toBeNull();
+});
+
+test("what was not taken stays in the object and is sent when it is due", async () => {
+  const { env } = await setUp();
+  const { GRANTS } = bindings as unknown as GrantsEnv;
+  let up = false;
+  let calls = 0;
+  vi.stubGlobal("fetch", async () => {
+    calls += 1;
+    return new Response(null, { status: up ? 200 : 500 });
+  });
+  await runInDurableObject(GRANTS.get(GRANTS.idFromName("notify")), async (_object, state) => {
+    const notifications = new Notifications(state.storage.sql, env);
+    notifications.add(event);
+    notifications.add(event);
+    expect(await notifications.send(1000)).toEqual({ tried: 1, givenUp: [] });
+    expect(notifications.nextDue).toBe(6000);
+    expect(await notifications.send(5999)).toEqual({ tried: 0, givenUp: [] });
+    up = true;
+    await notifications.send(6000);
+    expect(notifications.nextDue).toBeNull();
+    expect(calls).toBe(2);
+    up = false;
+    notifications.add({ ...event, id: "01ARZ3NDEKTSV4RRFFQ69G5FAW" });
+    let now = 10_000;
+    let givenUp: unknown[] = [];
+    while (notifications.nextDue !== null) {
+      now = Math.max(now, notifications.nextDue);
+      givenUp = (await notifications.send(now)).givenUp;
+    }
+    expect(givenUp).toEqual([{ endpoint: "hooks.example.com", message: "answered 500" }]);
+  });
 });
