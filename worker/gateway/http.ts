@@ -14,6 +14,7 @@ import { ChannelError } from "./request-channel.ts";
 import {
   exchange,
   faultOf,
+  HOLD_PATIENCE,
   headerOf,
   passHeaders,
   type RequestHost,
@@ -70,22 +71,27 @@ export async function serveHttp(
     return refuse(reads ? 400 : 413, "BODY_TOO_LARGE", "the body is larger than what is served here", at);
   try {
     if (permit.effect === "hold") {
-      const verdict = await host.hold?.({
-        n,
-        text: `${request.method} ${permit.target}`,
-        rule: at,
-        digest: await digest(permit, body),
-      });
-      if (verdict === undefined)
+      const text = `${request.method} ${permit.target}`;
+      if (host.hold === undefined) {
         return refuse(
           403,
           "APPROVAL_REQUIRED",
           "this request needs approval, which cannot be asked for here",
           at,
         );
-      if (verdict.effect === "deny") return refuse(403, verdict.code, verdict.message, at);
+      }
+      const waiting = { effect: "hold", reason: "NEEDS_APPROVAL", message: "", rule: at } as const;
+      host.record({ t: "statement", n, protocol: "http", text, decision: waiting, at: started }, null);
+      const patience = HOLD_PATIENCE;
+      const verdict = await host.hold({ n, text, rule: at, digest: await digest(permit, body), patience });
       const late = host.permit();
       if (late !== null) return refuse(403, late.code, late.message, at);
+      if (verdict.effect === "deny") return refuse(403, verdict.code, verdict.message, at);
+      if (verdict.effect === "wait") {
+        const answer = problem(429, "APPROVAL_PENDING", verdict.message, "send the request again", at);
+        answer.headers.set("retry-after", "1");
+        return answer;
+      }
     }
     return await forward(host, ledger, request, permit, body, n, started);
   } catch (error) {
@@ -185,7 +191,7 @@ async function digest(permit: HttpPermit, body: Uint8Array): Promise<string> {
 }
 
 /** A refusal as problem+json (RFC 9457). */
-function problem(
+export function problem(
   status: number,
   code: string,
   message: string,

@@ -23,7 +23,7 @@ import { upstreamTarget } from "../../wire/kubernetes/request.ts";
 import { ForwardReader } from "../../wire/kubernetes/spdy.ts";
 import { failure, type Status, streamFailure } from "../../wire/kubernetes/status.ts";
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
-import { type RequestHost, type RequestLedger, readAnswer } from "./requests.ts";
+import { type HeldRequest, type RequestHost, type RequestLedger, readAnswer } from "./requests.ts";
 
 /** The subprotocol of port-forward over WebSocket. */
 const FORWARD_PROTOCOL = "SPDY/3.1+portforward.k8s.io";
@@ -41,6 +41,7 @@ export async function serveStream(
   request: Request,
   permit: KubePermit,
   statement: StatementEvent,
+  held: Omit<HeldRequest, "patience"> | null,
 ): Promise<Response> {
   const forward = permit.request.verb === "portforward";
   const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
@@ -63,7 +64,7 @@ export async function serveStream(
   const stream = forward
     ? new ForwardStream(host, ledger, server, channel, permit, statement)
     : new ProcessStream(host, ledger, server, channel, permit, statement, protocol as ChannelProtocol);
-  stream.start();
+  stream.start(held);
   return new Response(null, {
     status: 101,
     webSocket: client,
@@ -101,7 +102,8 @@ abstract class KubeStream {
     this.statement = statement;
   }
 
-  start(): void {
+  /** `held`: what people must say yes to before anything goes to the API server. */
+  start(held: Omit<HeldRequest, "patience"> | null): void {
     const cut = (code: string, message: string) => this.fail(code, message);
     this.#ledger.open.add(cut);
     this.onEnd = () => this.#ledger.open.delete(cut);
@@ -132,14 +134,23 @@ abstract class KubeStream {
     });
     this.socket.addEventListener("close", () => this.end("CLIENT_GONE", false));
     this.socket.addEventListener("error", () => this.end("CLIENT_GONE", false));
-    this.#run().catch((error: unknown) => {
+    this.#run(held).catch((error: unknown) => {
       const fault =
         error instanceof ChannelError ? error : new ChannelError("STREAM_FAILED", "the stream failed");
       this.fail(fault.code, fault.message);
     });
   }
 
-  async #run(): Promise<void> {
+  async #run(held: Omit<HeldRequest, "patience"> | null): Promise<void> {
+    if (held !== null) {
+      const waiting = (message: string) => this.notice(message);
+      const verdict = await this.host.hold!({ ...held, patience: null, waiting });
+      if (this.over) return;
+      const late = this.host.permit();
+      if (verdict.effect === "deny") throw new ChannelError(verdict.code, verdict.message);
+      if (verdict.effect === "wait") throw new ChannelError("APPROVAL_PENDING", verdict.message);
+      if (late !== null) throw new ChannelError(late.code, late.message);
+    }
     const { request } = this.#permit;
     const answer = await this.channel.request({
       method: "GET",
@@ -231,6 +242,8 @@ abstract class KubeStream {
   protected abstract fromServer(chunk: Uint8Array): void;
   /** The API server answered with an error: its body, or null. */
   protected abstract refused(body: Uint8Array | null): void;
+  /** Shows the client a sentence while it waits. */
+  protected abstract notice(message: string): void;
   /** Shows the client a sentence before the end. */
   protected abstract told(message: string): void;
   /** The API server ended the stream. */
@@ -340,6 +353,10 @@ class ProcessStream extends KubeStream {
     this.told(message);
   }
 
+  protected notice(message: string): void {
+    this.send(channelMessage(CHANNEL_STDERR, new TextEncoder().encode(`${message}\r\n`)));
+  }
+
   protected told(message: string): void {
     const status = new TextEncoder().encode(JSON.stringify(streamFailure(message)));
     try {
@@ -407,6 +424,7 @@ class ForwardStream extends KubeStream {
   }
 
   protected refused(): void {}
+  protected notice(): void {}
   protected told(): void {}
   protected finished(): void {}
   protected ended(): void {}

@@ -26,6 +26,7 @@ import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request
 import {
   exchange,
   faultOf,
+  HOLD_PATIENCE,
   headerOf,
   passHeaders,
   type RequestHost,
@@ -118,20 +119,33 @@ export async function serveKubernetes(
       permit = settled;
     }
     const text = `${request.method} ${upstreamTarget(permit.request)}`;
-    if (permit.effect === "hold") {
-      const verdict = await host.hold?.({ n, text, rule: permit.rule, digest: await digestOf(text, body) });
+    const stream = isUpgradeVerb(permit.request.verb);
+    const held =
+      permit.effect === "hold" ? { n, text, rule: permit.rule, digest: await digestOf(text, body) } : null;
+    if (held !== null && host.hold === undefined) {
+      const message = `${permit.request.verb} of ${permit.request.resource} needs approval, which cannot be asked for here`;
+      return refuse(403, "APPROVAL_REQUIRED", message, permit.rule);
+    }
+    if (held !== null) {
+      const waiting = { effect: "hold", reason: "NEEDS_APPROVAL", message: "", rule: permit.rule } as const;
+      host.record({ t: "statement", n, protocol: "kubernetes", text, decision: waiting, at: started }, null);
+    }
+    // A stream waits with its socket open, where the client can be told; see kubernetes-streams.ts.
+    if (held !== null && !stream) {
+      const verdict = await host.hold!({ ...held, patience: HOLD_PATIENCE });
       const late = host.permit();
-      if (verdict === undefined) {
-        const message = `${permit.request.verb} of ${permit.request.resource} needs approval, which cannot be asked for here`;
-        return refuse(403, "APPROVAL_REQUIRED", message, permit.rule);
-      }
-      if (verdict.effect === "deny") return refuse(403, verdict.code, verdict.message, permit.rule);
       if (late !== null) return refuse(403, late.code, late.message, permit.rule);
+      if (verdict.effect === "deny") return refuse(403, verdict.code, verdict.message, permit.rule);
+      // kubectl waits and sends the request again by itself, with its body, up to ten times.
+      if (verdict.effect === "wait") {
+        const answer = refusal(429, "APPROVAL_PENDING", verdict.message, permit.rule, null);
+        answer.headers.set("retry-after", "1");
+        return answer;
+      }
     }
     const decision = { effect: "allow", reason: permit.reason, message: "", rule: permit.rule } as const;
     const statement = { t: "statement", n, protocol: "kubernetes", text, decision, at: started } as const;
-    if (isUpgradeVerb(permit.request.verb))
-      return await serveStream(host, ledger, request, permit, statement);
+    if (stream) return await serveStream(host, ledger, request, permit, statement, held);
     return await forward(host, ledger, request, permit, type, body, statement);
   } catch (error) {
     const fault = faultOf(error);

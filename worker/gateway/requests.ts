@@ -36,6 +36,28 @@ export type RequestEvent =
   | { readonly t: "forward"; readonly n: number; readonly port: number; readonly at: number }
   | { readonly t: "alarm"; readonly code: string; readonly message: string; readonly at: number };
 
+/** A request that waits for people. */
+export interface HeldRequest {
+  readonly n: number;
+  readonly text: string;
+  readonly rule: string | null;
+  /** SHA-256 hex over method, target and body: what an approval is bound to. */
+  readonly digest: string;
+  /** Longest wait, milliseconds; null = until the approval ends. */
+  readonly patience: number | null;
+  /** Told once, with what to show the person who waits. */
+  waiting?(message: string): void;
+}
+
+/** `wait`: nobody has answered yet; the client may ask again, and is then waiting for the same approval. */
+export type HoldAnswer =
+  | { readonly effect: "allow" }
+  | { readonly effect: "deny"; readonly code: string; readonly message: string }
+  | { readonly effect: "wait"; readonly message: string };
+
+/** How long a request without a stream is held before the client is told to ask again, milliseconds. */
+export const HOLD_PATIENCE = 20_000;
+
 /** What a gate is given by the session that it works for. */
 export interface RequestHost {
   readonly task: Task;
@@ -51,15 +73,7 @@ export interface RequestHost {
   /** For the audit log and, where a channel is given, for the recording before the request goes out. */
   record(event: RequestEvent, channel: RequestChannel | null): void;
   /** Asks people; without it whatever needs approval is refused. */
-  hold?(what: {
-    readonly n: number;
-    readonly text: string;
-    readonly rule: string | null;
-    readonly digest: string;
-  }): Promise<
-    | { readonly effect: "allow" }
-    | { readonly effect: "deny"; readonly code: string; readonly message: string }
-  >;
+  hold?(what: HeldRequest): Promise<HoldAnswer>;
 }
 
 /** Counters of one session and what runs in it. */
