@@ -4,11 +4,13 @@
  */
 import {
   applyEdits,
-  eachElement,
-  eachMember,
   type JsonEdit,
+  MAX_JSON_DEPTH,
   skipSpace,
+  skipValue,
   stringAt,
+  walkElements,
+  walkMembers,
 } from "../../wire/http/json.ts";
 import type { Mask } from "../task.ts";
 import { maskJson, type TokenOf } from "./mask-value.ts";
@@ -19,6 +21,8 @@ export type FieldAction = { readonly kind: "mask"; readonly mask: Mask } | { rea
 /** A tree of keys. Arrays need no level: a key step goes through them, so `[*]` may be left out. */
 export interface FieldTree {
   readonly keys: ReadonlyMap<string, FieldTree>;
+  /** The keys as UTF-8, for comparing without making strings. */
+  readonly tokens: readonly { readonly bytes: Uint8Array; readonly tree: FieldTree }[];
   /** Under `*`. */
   readonly any: FieldTree | null;
   readonly action: FieldAction | null;
@@ -64,23 +68,29 @@ export function fieldPathFault(text: string): { message: string; fix: string } |
   return { message: parsed.message, fix: 'write it like spec.containers[*].env[*].value or data["a.b"]' };
 }
 
+const encoder = new TextEncoder();
+
 interface Building {
   keys: Map<string, Building>;
+  tokens: { bytes: Uint8Array; tree: Building }[];
   any: Building | null;
   action: FieldAction | null;
 }
 
 /** One tree of many paths. A path given twice keeps its first action; a mask higher up wins over those below. */
 export function fieldTree(entries: Iterable<readonly [FieldPath, FieldAction]>): FieldTree {
-  const root: Building = { keys: new Map(), any: null, action: null };
+  const root: Building = { keys: new Map(), tokens: [], any: null, action: null };
   for (const [path, action] of entries) {
     let node = root;
     for (const step of path) {
       let next = step === null ? node.any : node.keys.get(step);
       if (!next) {
-        next = { keys: new Map(), any: null, action: null };
+        next = { keys: new Map(), tokens: [], any: null, action: null };
         if (step === null) node.any = next;
-        else node.keys.set(step, next);
+        else {
+          node.keys.set(step, next);
+          node.tokens.push({ bytes: encoder.encode(step), tree: next });
+        }
       }
       node = next;
     }
@@ -95,7 +105,6 @@ export interface Masked {
   readonly paths: readonly string[];
 }
 
-const encoder = new TextEncoder();
 /** Documents inside documents are read this deep, then masked whole. */
 const MAX_NESTED = 2;
 const MAX_PATHS = 100;
@@ -113,46 +122,58 @@ export function maskDocument(
 ): Masked | null {
   const edits: JsonEdit[] = [];
   const paths = new Set<string>();
+  let lastText = "";
+  let lastBytes: Uint8Array = new Uint8Array(0);
+  let lastPath: readonly string[] = [];
   const replace = (start: number, end: number, text: string, path: readonly string[]) => {
-    edits.push({ start, end, bytes: encoder.encode(text) });
+    // Neighbours are often masked to the same text under the same path.
+    if (text !== lastText) {
+      lastText = text;
+      lastBytes = encoder.encode(text);
+    }
+    edits.push({ start, end, bytes: lastBytes });
+    if (path.length === lastPath.length && path.every((step, i) => step === lastPath[i])) return;
+    lastPath = [...path];
     if (paths.size < MAX_PATHS) paths.add(path.join("."));
   };
-  const walk = (start: number, end: number, nodes: readonly FieldTree[], path: string[]): boolean => {
+  /** Walks a value once and gives the offset behind it, or -1. */
+  const walk = (start: number, nodes: readonly FieldTree[], path: string[]): number => {
     for (const { action } of nodes) {
       if (action === null) continue;
       if (action.kind === "mask") {
-        const masked = maskToken(bytes, start, end, action.mask, token);
+        const end = skipValue(bytes, start);
+        const masked = end < 0 ? null : maskToken(bytes, start, end, action.mask, token);
         if (masked !== null) replace(start, end, masked, path);
-        return true;
+        return end;
       }
-      const text = bytes[start] === 0x22 ? stringAt(bytes, start, end) : null;
-      if (text === null && bytes[start] !== 0x22) continue;
+      if (bytes[start] !== 0x22) continue;
+      const end = skipValue(bytes, start);
+      const text = end < 0 ? null : stringAt(bytes, start, end);
       const inner =
         text === null || nested >= MAX_NESTED
           ? null
           : maskDocument(encoder.encode(text), tree, hidden, token, nested + 1);
+      if (end < 0) return -1;
       if (inner === null) replace(start, end, JSON.stringify(hidden), path);
       else if (inner.paths.length > 0) {
         replace(start, end, JSON.stringify(new TextDecoder().decode(inner.bytes)), path);
       }
-      return true;
+      return end;
     }
-    if (bytes[start] === 0x5b) return eachElement(bytes, start, (s, e) => walk(s, e, nodes, path)) === end;
-    if (bytes[start] !== 0x7b) return true;
-    const done = eachMember(bytes, start, (key, s, e) => {
-      const next: FieldTree[] = [];
-      for (const node of nodes) {
-        const named = node.keys.get(key);
-        if (named) next.push(named);
-        if (node.any) next.push(node.any);
-      }
-      if (next.length === 0) return true;
+    if (path.length > MAX_JSON_DEPTH) return -1;
+    if (bytes[start] === 0x5b) return walkElements(bytes, start, (at) => walk(at, nodes, path));
+    if (bytes[start] !== 0x7b) return skipValue(bytes, start);
+    return walkMembers(bytes, start, (keyStart, keyEnd, at) => {
+      const next = under(bytes, keyStart, keyEnd, nodes);
+      if (next === undefined) return -1;
+      if (next === null) return skipValue(bytes, at);
+      const key = stringAt(bytes, keyStart, keyEnd);
+      if (key === null) return -1;
       path.push(key);
-      const fine = walk(s, e, next, path);
+      const end = walk(at, next, path);
       path.pop();
-      return fine;
+      return end;
     });
-    return done === end;
   };
   const start = skipSpace(bytes, 0);
   let end = bytes.length;
@@ -160,8 +181,40 @@ export function maskDocument(
   if (end === start) return null;
   const shape = bytes[start] === 0x7b || bytes[start] === 0x5b;
   if (nested > 0 && !shape) return null;
-  if (!walk(start, end, [tree], [])) return null;
+  if (walk(start, [tree], []) !== end) return null;
   return { bytes: applyEdits(bytes, edits), paths: [...paths] };
+}
+
+/**
+ * The nodes under a key; null when there are none, undefined when the key is malformed. A key with escapes is
+ * compared as what it says.
+ */
+function under(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  nodes: readonly FieldTree[],
+): readonly FieldTree[] | null | undefined {
+  let found: FieldTree[] | null = null;
+  const length = keyEnd - keyStart - 2;
+  const escaped = bytes.subarray(keyStart, keyEnd).includes(0x5c);
+  const text = escaped ? stringAt(bytes, keyStart, keyEnd) : "";
+  if (text === null) return undefined;
+  for (const node of nodes) {
+    if (escaped) {
+      const named = node.keys.get(text);
+      if (named) found = found === null ? [named] : [...found, named];
+    } else {
+      for (const token of node.tokens) {
+        if (token.bytes.length !== length) continue;
+        let i = 0;
+        while (i < length && bytes[keyStart + 1 + i] === token.bytes[i]) i++;
+        if (i === length) found = found === null ? [token.tree] : [...found, token.tree];
+      }
+    }
+    if (node.any) found = found === null ? [node.any] : [...found, node.any];
+  }
+  return found;
 }
 
 /** The masked token, or null when the value is null already. */

@@ -94,6 +94,10 @@ describe("K3 Secrets are masked in every shape", () => {
       '{"kind":"Secret","metadata":{"name":"web","namespace":"shop"},"metadata":{"name":"x"},"data":{"p":"hunter2"}}';
     expect(show([secrets], "GET", `${base}/web`, odd)).toMatchObject({ fault: "ANSWER_MALFORMED", out: "" });
   });
+  test("a key that is not valid JSON stops the answer", () => {
+    const body = '{"kind":"Secret","metadata":{"name":"web","namespace":"shop"},"d\\x61ta":{"p":"hunter2"}}';
+    expect(show([secrets], "GET", `${base}/web`, body)).toMatchObject({ fault: "ANSWER_MALFORMED", out: "" });
+  });
   test("an annotation that is not JSON is masked whole", () => {
     const odd = secret();
     odd.metadata.annotations[LAST_APPLIED] = "hunter2";

@@ -171,22 +171,34 @@ export class JsonSplitter {
     }
     let inString = this.#inString;
     let escaped = this.#escaped;
-    for (let i = from; i < end; i++) {
-      const byte = chunk[i]!;
+    const open = this.#open;
+    const string = this.#capturing === "string";
+    let i = from;
+    while (i < end) {
       if (inString) {
-        if (escaped) escaped = false;
-        else if (byte === BACKSLASH) escaped = true;
-        else if (byte === QUOTE) {
-          inString = false;
-          if (this.#capturing === "string") return i + 1;
+        if (escaped) {
+          escaped = false;
+          i++;
         }
-      } else if (byte === QUOTE) inString = true;
+        for (; i < end; i++) {
+          const byte = chunk[i]!;
+          if (byte === QUOTE) break;
+          if (byte === BACKSLASH && ++i === end) escaped = true;
+        }
+        if (i >= end) break;
+        inString = false;
+        i++;
+        if (string) return i;
+        continue;
+      }
+      const byte = chunk[i++]!;
+      if (byte === QUOTE) inString = true;
       else if (byte === 0x7b || byte === 0x5b) {
-        if (this.#open.length >= MAX_JSON_DEPTH) return -2;
-        this.#open.push(byte + 2);
+        if (open.length >= MAX_JSON_DEPTH) return -2;
+        open.push(byte + 2);
       } else if (byte === 0x7d || byte === 0x5d) {
-        if (this.#open.pop() !== byte) return -2;
-        if (this.#open.length === 0) return i + 1;
+        if (open.pop() !== byte) return -2;
+        if (open.length === 0) return i;
       }
     }
     this.#inString = inString;

@@ -58,8 +58,8 @@ export function skipValue(bytes: Uint8Array, at: number): number {
   for (let i = at; i < end; i++) {
     const byte = bytes[i]!;
     if (byte === QUOTE) {
-      i = skipString(bytes, i) - 1;
-      if (i < 0) return -1;
+      for (i++; i < end && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
+      if (i >= end) return -1;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       if (open.length >= MAX_JSON_DEPTH) return -1;
       open.push(byte + 2);
@@ -104,32 +104,61 @@ function ascii(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /**
- * Calls `member` for each member of the object that starts at `at`. Returns the offset behind it, or -1 when it
- * is malformed or `member` returned false.
+ * Walks the members of the object that starts at `at`. `member` gets the bounds of the key's token (with its quotes)
+ * and where the value starts, and gives the offset behind the value, or -1 to stop. Returns the offset behind the
+ * object, or -1 when it is malformed or was stopped.
+ */
+export function walkMembers(
+  bytes: Uint8Array,
+  at: number,
+  member: (keyStart: number, keyEnd: number, start: number) => number,
+): number {
+  let i = skipSpace(bytes, at + 1);
+  if (bytes[i] === CLOSE_BRACE) return i + 1;
+  for (;;) {
+    if (bytes[i] !== QUOTE) return -1;
+    const keyStart = i;
+    const keyEnd = skipString(bytes, i);
+    if (keyEnd < 0) return -1;
+    i = skipSpace(bytes, keyEnd);
+    if (bytes[i] !== COLON) return -1;
+    const end = member(keyStart, keyEnd, skipSpace(bytes, i + 1));
+    if (end < 0) return -1;
+    i = skipSpace(bytes, end);
+    if (bytes[i] === CLOSE_BRACE) return i + 1;
+    if (bytes[i] !== COMMA) return -1;
+    i = skipSpace(bytes, i + 1);
+  }
+}
+
+/** Walks the elements of the array that starts at `at`; as `walkMembers`. */
+export function walkElements(bytes: Uint8Array, at: number, element: (start: number) => number): number {
+  let i = skipSpace(bytes, at + 1);
+  if (bytes[i] === CLOSE_BRACKET) return i + 1;
+  for (;;) {
+    const end = element(i);
+    if (end < 0) return -1;
+    i = skipSpace(bytes, end);
+    if (bytes[i] === CLOSE_BRACKET) return i + 1;
+    if (bytes[i] !== COMMA) return -1;
+    i = skipSpace(bytes, i + 1);
+  }
+}
+
+/**
+ * Calls `member` for each member of the object that starts at `at`, with the value's bounds. Returns the offset
+ * behind the object, or -1 when it is malformed or `member` returned false.
  */
 export function eachMember(
   bytes: Uint8Array,
   at: number,
   member: (key: string, start: number, end: number) => boolean,
 ): number {
-  let i = skipSpace(bytes, at + 1);
-  if (bytes[i] === CLOSE_BRACE) return i + 1;
-  for (;;) {
-    if (bytes[i] !== QUOTE) return -1;
-    const keyEnd = skipString(bytes, i);
-    if (keyEnd < 0) return -1;
-    const key = stringAt(bytes, i, keyEnd);
-    if (key === null) return -1;
-    i = skipSpace(bytes, keyEnd);
-    if (bytes[i] !== COLON) return -1;
-    const start = skipSpace(bytes, i + 1);
-    const end = skipValue(bytes, start);
-    if (end < 0 || !member(key, start, end)) return -1;
-    i = skipSpace(bytes, end);
-    if (bytes[i] === CLOSE_BRACE) return i + 1;
-    if (bytes[i] !== COMMA) return -1;
-    i = skipSpace(bytes, i + 1);
-  }
+  return walkMembers(bytes, at, (keyStart, keyEnd, start) => {
+    const key = stringAt(bytes, keyStart, keyEnd);
+    const end = key === null ? -1 : skipValue(bytes, start);
+    return end >= 0 && key !== null && member(key, start, end) ? end : -1;
+  });
 }
 
 /** Calls `element` for each element of the array that starts at `at`; as `eachMember`. */
@@ -138,16 +167,10 @@ export function eachElement(
   at: number,
   element: (start: number, end: number) => boolean,
 ): number {
-  let i = skipSpace(bytes, at + 1);
-  if (bytes[i] === CLOSE_BRACKET) return i + 1;
-  for (;;) {
-    const end = skipValue(bytes, i);
-    if (end < 0 || !element(i, end)) return -1;
-    i = skipSpace(bytes, end);
-    if (bytes[i] === CLOSE_BRACKET) return i + 1;
-    if (bytes[i] !== COMMA) return -1;
-    i = skipSpace(bytes, i + 1);
-  }
+  return walkElements(bytes, at, (start) => {
+    const end = skipValue(bytes, start);
+    return end >= 0 && element(start, end) ? end : -1;
+  });
 }
 
 /** Where a value was replaced: `start` and `end` are byte offsets in the original. */
