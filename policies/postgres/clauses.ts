@@ -10,6 +10,8 @@ export interface Range {
 /** The tokens of one statement outside of its parentheses, from some place on. */
 export class Clauses {
   readonly tokens: readonly Token[];
+  /** Where reading began. */
+  readonly start: number;
   /** The offset behind the last token of the statement, inside of parentheses too. */
   readonly end: number;
 
@@ -27,6 +29,7 @@ export class Clauses {
       end = token.end;
     }
     this.tokens = outer;
+    this.start = from;
     this.end = end;
   }
 
@@ -89,7 +92,7 @@ export interface WherePlace {
 export function wherePlace(clauses: Clauses, from: number): WherePlace {
   const where = clauses.find("where", from);
   const returning = clauses.find("returning", from);
-  const end = returning < 0 ? clauses.end : clauses.tokens[returning - 1]!.end;
+  const end = returning < 0 ? clauses.end : (clauses.tokens[returning - 1]?.end ?? clauses.start);
   if (where < 0) return { condition: null, end };
   return { condition: { start: clauses.tokens[where + 1]?.start ?? end, end }, end };
 }

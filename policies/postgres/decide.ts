@@ -2,6 +2,7 @@
 import type { SqlRule, Task } from "../task.ts";
 import { checkText } from "./caps.ts";
 import type { Catalog } from "./catalog-types.ts";
+import { copyIn } from "./copy-in.ts";
 import type { StatementDecider, StatementDecision, StatementSummary } from "./decision.ts";
 import type { Parser } from "./parser.ts";
 import { QueryWalker } from "./query.ts";
@@ -12,7 +13,7 @@ import { Source } from "./source.ts";
 import { STATEMENT_KINDS } from "./statements.ts";
 import { as, type Fields, list, type RawStatement, sameTree, typeOf, type Wrapped } from "./tree.ts";
 import { World } from "./world.ts";
-import { checkMaskedReads, copyIn, truncate, write } from "./writes.ts";
+import { checkMaskedReads, truncate, write } from "./writes.ts";
 
 export interface DeciderOptions {
   readonly task: Task;
@@ -173,7 +174,7 @@ class Deciding {
         truncate(walker, fields);
         return {};
       case "CopyStmt":
-        if (fields["is_from"]) return copyIn(walker, fields, span);
+        if (fields["is_from"]) return copyIn(walker, fields);
         copyOut(walker, fields, span);
         return { returnsRows: true };
       case "TransactionStmt":

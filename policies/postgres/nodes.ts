@@ -18,7 +18,7 @@ XmlSerialize
 `;
 
 /**
- * SQL/JSON nodes with the server version that has them. An older server takes the same text for a call of an
+ * SQL/JSON (and MERGE_ACTION) nodes with the server version that has them. An older server takes the same text for a call of an
  * ordinary function of that name, which a user may have made.
  */
 const VERSIONED_NODES: Readonly<Record<string, number>> = {
@@ -43,6 +43,7 @@ const VERSIONED_NODES: Readonly<Record<string, number>> = {
   JsonTableColumn: 170000,
   JsonTablePathSpec: 170000,
   JsonValueExpr: 160000,
+  MergeSupportFunc: 170000,
 };
 
 /** Fields that only the server's later stages fill. */

@@ -7,7 +7,10 @@ describe("the parser", () => {
     const parsed = parser.parse("SELECT 1; SELECT 2");
     expect(parsed.ok && parsed.tree.stmts?.length).toBe(2);
     const wrong = parser.parse("SELECT 'ä' FRM x y");
-    expect(wrong).toEqual({ ok: false, error: { kind: "syntax", message: 'syntax error at or near "x"', cursor: 15 } });
+    expect(wrong).toEqual({
+      ok: false,
+      error: { kind: "syntax", message: 'syntax error at or near "x"', cursor: 15 },
+    });
   });
 
   test("refuses a NUL character, behind which the server would see less than the parser", async () => {

@@ -16,6 +16,8 @@ import { as, type Fields, list, location, names, text, typeOf, type Wrapped } fr
 export interface RowFilter {
   /** Columns of the relation that it reads at its top level, sorted. */
   readonly columns: readonly string[];
+  /** Operators that it names without a schema. */
+  readonly operators: readonly string[];
   /** True when it has a sub-select. */
   readonly hasQuery: boolean;
   /** The filters that are joined by AND, each with its own columns. */
@@ -81,14 +83,18 @@ export function readRowFilter(
   });
   const bound = bindParams(rows, params);
   if (!bound.ok) return fail(bound.message, bound.offset);
+  // Up to the last token: a comment behind it would swallow what follows.
+  const condition = bound.text.slice(0, tokens(bound.text).at(-1)?.end ?? 0);
   const prefix = "SELECT WHERE ";
-  const parsed = parser.parse(`${prefix}(${bound.text}\n)`);
+  const parsed = parser.parse(`${prefix}(${condition}\n)`);
   if (!parsed.ok) return fail(parsed.error.message);
+  // Parentheses may not be closed and opened across ours.
+  if (!parser.parse(`${prefix}${condition}`).ok) return fail("it must be one boolean expression");
   const select = parsed.tree.stmts?.length === 1 ? as(parsed.tree.stmts[0]!.stmt, "SelectStmt") : null;
   const extra =
     select && Object.keys(select).some((key) => !["whereClause", "limitOption", "op"].includes(key));
   if (!select || extra) return fail("it must be one boolean expression");
-  return compile(`${prefix}(${bound.text}\n)`, select["whereClause"] as Wrapped, relation, columns, fail);
+  return compile(`${prefix}(${condition}\n)`, select["whereClause"] as Wrapped, relation, columns, fail);
 }
 
 /** Replaces each `:name` by the typed read of its setting. */
@@ -122,6 +128,7 @@ function compile(
   const pieces: Piece[] = [];
   let problem: string | null = null;
   let hasQuery = false;
+  const operators = new Set<string>();
   const refuse = (message: string): undefined => {
     problem ??= message;
   };
@@ -161,6 +168,10 @@ function compile(
     if (type === "ColumnRef") column(fields, inQuery);
     if (type === "FuncCall") call(fields);
     if (type === "SubLink" || type === "RangeSubselect") hasQuery = true;
+    if (type === "A_Expr" || type === "SubLink") {
+      const operator = names(fields[type === "A_Expr" ? "name" : "operName"]) ?? [];
+      if (operator.length === 1) operators.add(operator[0]!);
+    }
     if (type === "ParamRef") refuse("use :name for a parameter");
     if (type === "RangeVar" && !fields["schemaname"])
       refuse(`give the schema of ${String(fields["relname"])}`);
@@ -186,7 +197,7 @@ function compile(
   pieces.sort((a, b) => a.start - b.start || a.end - b.end);
   const open = sql.indexOf("(") + 1;
   const close = sql.lastIndexOf("\n)");
-  const whole = part(sql, open, close, pieces, hasQuery, []);
+  const whole = part(sql, open, close, pieces, { hasQuery, operators: [...operators] });
   return { ok: true, filter: { ...whole, conjuncts: split(sql, open, close, where, pieces, whole) } };
 }
 
@@ -195,14 +206,15 @@ function part(
   start: number,
   end: number,
   all: readonly Piece[],
-  hasQuery: boolean,
-  conjuncts: readonly RowFilter[],
+  of: Pick<RowFilter, "hasQuery" | "operators">,
 ): RowFilter {
   const pieces = all.filter((piece) => piece.start >= start && piece.end <= end);
+  const { hasQuery, operators } = of;
   return {
     columns: [...new Set(pieces.flatMap((piece) => (piece.column === null ? [] : [piece.column])))].sort(),
     hasQuery,
-    conjuncts,
+    operators,
+    conjuncts: [],
     render(column) {
       let out = "";
       let at = start;
@@ -245,8 +257,7 @@ function split(
   const edges = [start, ...cuts.flatMap((cut) => [cut.start, cut.end]), end];
   const out: RowFilter[] = [];
   for (let index = 0; index < edges.length; index += 2) {
-    const one = part(sql, edges[index]!, edges[index + 1]!, pieces, whole.hasQuery, []);
-    out.push({ ...one, conjuncts: [] });
+    out.push(part(sql, edges[index]!, edges[index + 1]!, pieces, whole));
   }
   return out;
 }

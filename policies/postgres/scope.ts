@@ -2,6 +2,7 @@
  * Name scopes of a statement, as PostgreSQL's analyser has them (parse_cte.c, parse_relation.c): which common
  * table expressions a relation name may mean, and which FROM items a qualifier may mean.
  */
+import type { Fields } from "./tree.ts";
 import type { TaskView } from "./views.ts";
 
 /** What a FROM item shows, as far as it is known without types. */
@@ -12,6 +13,8 @@ export interface Item {
   readonly columns: ReadonlySet<string> | null;
   /** The view that stands in its place, when it is a relation whose columns are not renamed. */
   readonly view: TaskView | null;
+  /** The reference in the tree, for a relation. */
+  readonly node: Fields | null;
   /** For the target of a write, which is the stored table itself: the columns that may be read of it. */
   readonly target: { readonly relation: string; readonly readable: ReadonlySet<string> } | null;
 }

@@ -217,7 +217,7 @@ export function checkCopyOptions(walker: QueryWalker, fields: Fields, allowed: R
 function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): undefined {
   const { world, source } = walker;
   const at = location(relation);
-  const place = walker.resolve(relation);
+  const place = walker.world.resolve(relation);
   const found = place ? world.relations.find(place.schema, place.name) : null;
   if (!place || !found || found.kind === "none") {
     return walker.refuse(

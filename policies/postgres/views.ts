@@ -38,6 +38,8 @@ export interface ViewOptions {
   readonly only?: boolean;
   /** `TABLESAMPLE …`, to stand behind the relation. */
   readonly sample?: string;
+  /** Conditions on the bare columns that may be evaluated before the filter (leakproof.ts). */
+  readonly where?: readonly string[];
   /** System columns to show as well (`tableoid`, `ctid`, …). */
   readonly system?: readonly string[];
 }
@@ -111,7 +113,7 @@ export class TaskRelations {
     if (!relation) {
       return problem("RELATION_NOT_FOUND", `the database has no relation ${qualified(schema, name)}`, rule);
     }
-    const result = makeView(rule, relation, this.#task, this.#parser);
+    const result = makeView(rule, relation, this.#task, this.#catalog.foreignOperators, this.#parser);
     return result;
   }
 
@@ -134,7 +136,13 @@ function problem(code: ViewProblem["code"], message: string, rule: SqlRule): Loo
   return { kind: "problem", problem: { code, message, rule: rule.at } };
 }
 
-function makeView(rule: SqlRule, relation: CatalogRelation, task: Task, parser: Parser): Lookup {
+function makeView(
+  rule: SqlRule,
+  relation: CatalogRelation,
+  task: Task,
+  foreignOperators: readonly string[],
+  parser: Parser,
+): Lookup {
   const name = qualified(rule.schema, rule.relation);
   const granted = rule.columns;
   const missing =
@@ -168,6 +176,14 @@ function makeView(rule: SqlRule, relation: CatalogRelation, task: Task, parser: 
   const target = { schema: rule.schema, name: rule.relation };
   const filter = readRowFilter(rule.rows, task.params, target, all, parser);
   if (!filter.ok) return problem("ROW_FILTER_INVALID", filter.message, rule);
+  const foreign = filter.filter.operators.find((operator) => foreignOperators.includes(operator));
+  if (foreign !== undefined) {
+    return problem(
+      "ROW_FILTER_INVALID",
+      `the operator ${foreign} may mean a function of this database; write OPERATOR(pg_catalog.${foreign})`,
+      rule,
+    );
+  }
   return { kind: "view", view: view(rule, relation, columns, filter.filter, null, parser) };
 }
 
@@ -189,11 +205,17 @@ function view(
     filter,
     query(options) {
       const system = relation.kind === "v" ? [] : (options.system ?? []);
-      const key = `${options.only ? "only" : ""}|${options.sample ?? ""}|${system.join(",")}`;
-      const known = cache.get(key);
+      const key = `${options.only ? "only" : ""}|${system.join(",")}`;
+      const conditions = options.where ?? [];
+      const plain = !options.sample && conditions.length === 0;
+      const known = plain ? cache.get(key) : undefined;
       if (known) return known;
       // OFFSET 0 keeps the planner from running a predicate of the statement on rows that the filter hides.
-      const rows = filter ? ` WHERE (${filter.render(null)}) OFFSET 0` : where ? ` WHERE ${where}` : "";
+      const rows = filter
+        ? ` WHERE ${[`(${filter.render(null)})`, ...conditions].join(" AND ")} OFFSET 0`
+        : where
+          ? ` WHERE ${where}`
+          : "";
       const shown = [...columns.map((column) => column.sql), ...system];
       const sql =
         `SELECT ${shown.join(", ")} FROM ${options.only ? "ONLY " : ""}${qualified(relation.schema, relation.name)}` +
@@ -203,7 +225,7 @@ function view(
         throw new Error(`the view of ${relation.schema}.${relation.name} does not parse: ${sql}`);
       }
       const made = { sql, tree: parsed.tree.stmts[0]!.stmt };
-      if (!options.sample) cache.set(key, made);
+      if (plain) cache.set(key, made);
       return made;
     },
   };

@@ -6,6 +6,7 @@ import { qualified, quoteName } from "./names.ts";
 import type { Parser } from "./parser.ts";
 import type { Refusal } from "./refusal.ts";
 import { SEARCH_PATH } from "./settings.ts";
+import type { Fields } from "./tree.ts";
 import { TaskRelations, type TaskView } from "./views.ts";
 
 const WRITE_VERBS: ReadonlySet<SqlRule["verb"]> = new Set([
@@ -62,6 +63,15 @@ export class World {
       (entry) => entry.schema === SEARCH_PATH[0] && entry.name === name,
     );
     return own ? SEARCH_PATH[0] : null;
+  }
+
+  /** The schema that an unqualified name means on the pinned path: pg_catalog first, then public. */
+  resolve(fields: Fields): { schema: string; name: string } | null {
+    const name = String(fields["relname"]);
+    if (fields["catalogname"] !== undefined && fields["catalogname"] !== this.catalog.database) return null;
+    if (typeof fields["schemaname"] === "string") return { schema: fields["schemaname"], name };
+    const system = this.relations.find("pg_catalog", name).kind;
+    return { schema: system === "none" ? SEARCH_PATH[0] : "pg_catalog", name };
   }
 
   /** Whether rows of the relation may be locked: the task may change or delete them. */

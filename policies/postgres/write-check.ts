@@ -138,3 +138,8 @@ export function failingCondition(checks: readonly WriteCheck[]): string {
   );
   return `CASE ${branches.join(" ")} ELSE true END`;
 }
+
+/** True for a check that keeps masks from being written back, which needs no value where none is given. */
+export function isMaskCheck(check: WriteCheck): boolean {
+  return check.marker.startsWith(MASKED_MARKER);
+}

@@ -46,15 +46,10 @@ export function writeRule(
  * Resolves a target and makes its name explicit. The schema is that of the pinned path; a common table
  * expression is never a target.
  */
-export function writeTarget(
-  walker: QueryWalker,
-  verb: SqlRule["verb"],
-  fields: Fields,
-  span: { end: number },
-): WriteTarget | null {
+export function writeTarget(walker: QueryWalker, verb: SqlRule["verb"], fields: Fields): WriteTarget | null {
   const { world, source } = walker;
   const at = location(fields);
-  const place = walker.resolve(fields);
+  const place = walker.world.resolve(fields);
   const relation = place ? world.relations.relation(place.schema, place.name) : null;
   if (!place || !relation || isSystemSchema(place.schema)) {
     walker.refuse(...world.notGranted(place ?? { schema: "", name: String(fields["relname"]) }, verb, at));
@@ -92,9 +87,9 @@ export function writeTarget(
     ref,
     view,
     readable,
-    item: { name: ref, columns: null, view: null, target },
+    item: { name: ref, columns: null, view: null, node: null, target },
     nameEnd: name.at(-1)!.end,
-    clauses: new Clauses(source.text, name.at(-1)!.end, span.end),
+    clauses: new Clauses(source.text, name.at(-1)!.end, source.text.length),
   };
 }
 
@@ -115,7 +110,13 @@ export function targetFilters(
       walker.world.parser,
     );
     if (!read.ok) walker.refuse(read.code, read.message, { rule: rule.at });
-    else out.push({ filter: read.filter, rule: rule.at });
+    else if (read.filter.operators.some((operator) => walker.world.foreignOperators.has(operator))) {
+      walker.refuse(
+        "ROW_FILTER_INVALID",
+        "an operator of the row rule may mean a function of this database",
+        { rule: rule.at },
+      );
+    } else out.push({ filter: read.filter, rule: rule.at });
   }
   const selects = target.view?.filter;
   if (selects && target.view!.rule!.rows !== rule.rows)

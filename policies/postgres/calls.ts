@@ -1,0 +1,118 @@
+/** Functions, operators and types that a query names. */
+import {
+  ALLOWED_FUNCTIONS,
+  BUILTIN_TYPES,
+  INFORMATION_SCHEMA_TYPES,
+  REFUSED_FUNCTIONS,
+} from "./functions.generated.ts";
+import { quoteName } from "./names.ts";
+import type { QueryWalker } from "./query.ts";
+import { constantText } from "./row-filter.ts";
+import { maySet, mayShow, SEARCH_PATH } from "./settings.ts";
+import { isSystemSchema } from "./system-catalogs.ts";
+import { type Fields, list, location, names } from "./tree.ts";
+
+const INFORMATION_SCHEMA_FUNCTIONS = /^_pg_[a-z_]+$/;
+
+/** An operator's name. */
+export function operator(walker: QueryWalker, value: unknown, at: number): undefined {
+  const parts = names(value);
+  if (!parts || parts.length === 0) return;
+  const name = parts.at(-1)!;
+  if (parts.length > 1 && !(parts.length === 2 && parts[0] === "pg_catalog")) {
+    return walker.refuse("OPERATOR_NOT_ALLOWED", `the operator ${parts.join(".")} is not a built-in one`, {
+      at,
+    });
+  }
+  if (parts.length === 1 && walker.world.foreignOperators.has(name)) {
+    walker.refuse("OPERATOR_NOT_ALLOWED", `the operator ${name} may mean a function of this database`, {
+      at,
+    });
+  }
+}
+
+/** A function call: built in and allowed, or listed by the task. */
+export function call(walker: QueryWalker, fields: Fields): undefined {
+  const parts = names(fields["funcname"]) ?? [];
+  const name = parts.at(-1) ?? "";
+  const at = location(fields);
+  if (parts.length === 1) {
+    const schema = walker.world.functionSchema(name, list(fields["args"]).length);
+    if (schema === null) return refuseFunction(walker, name, at);
+    fields["funcname"] = [{ String: { sval: schema } }, ...list(fields["funcname"])];
+    const start = walker.source.index(at);
+    walker.source.replaceName(start, start, `${quoteName(schema)}.`);
+  } else if (parts.length !== 2 || !mayCallQualified(walker, parts[0]!, name)) {
+    return refuseFunction(walker, parts.join("."), at);
+  }
+  qualifySpecial(walker, parts, at);
+  if (name === "pg_show_all_settings") return refuseFunction(walker, name, at);
+  if (name === "current_setting") readsSetting(walker, fields, at);
+  if (name === "set_config") changesSetting(walker, fields, at);
+}
+
+/**
+ * The grammar reads `json_object(…)` as a call of pg_catalog's function though no schema is written; a server
+ * before 16 would look for it on the search path.
+ */
+function qualifySpecial(walker: QueryWalker, parts: readonly string[], at: number): undefined {
+  if (parts.length !== 2 || parts[0] !== "pg_catalog" || walker.source.name(at, 2)) return;
+  const word = walker.source.name(at, 1)?.[0];
+  if (word?.value === parts[1]) walker.source.replaceName(word!.start, word!.start, "pg_catalog.");
+}
+
+function mayCallQualified(walker: QueryWalker, schema: string, name: string): boolean {
+  if (schema === "pg_catalog") return ALLOWED_FUNCTIONS.has(name) || BUILTIN_TYPES.has(name);
+  if (schema === "information_schema") return INFORMATION_SCHEMA_FUNCTIONS.test(name);
+  return walker.world.catalog.functions.some((entry) => entry.schema === schema && entry.name === name);
+}
+
+function refuseFunction(walker: QueryWalker, name: string, at: number): undefined {
+  const why = REFUSED_FUNCTIONS.find(([, set]) => set.has(name.replace(/^pg_catalog\./, "")))?.[0];
+  const hint = why ? `${name}() ${why}.` : "A task may list functions of the database under `functions`.";
+  walker.refuse("FUNCTION_NOT_ALLOWED", `the task may not call ${name}()`, { at, hint });
+}
+
+function readsSetting(walker: QueryWalker, fields: Fields, at: number): undefined {
+  const args = list(fields["args"]);
+  const name = constantText(args[0]);
+  if (name === null)
+    return walker.refuse("SETTING_NOT_ALLOWED", "current_setting() needs a constant name", { at });
+  if (!mayShow(name))
+    walker.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`, { at });
+}
+
+function changesSetting(walker: QueryWalker, fields: Fields, at: number): undefined {
+  const args = list(fields["args"]);
+  const [name, value] = [constantText(args[0]), constantText(args[1])];
+  if (args.length !== 3 || name === null || value === null) {
+    return walker.refuse("SETTING_NOT_ALLOWED", "set_config() needs a constant name and value", { at });
+  }
+  // A path of `public` alone would put temporary objects first, and there is no place to add to it here.
+  const verdict = maySet(name, [value], walker.world.writes);
+  const path = verdict === "pinned-path" && value.replaceAll(" ", "") === SEARCH_PATH.join(",");
+  if (verdict !== "allowed" && !path)
+    walker.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name}`, { at });
+}
+
+/** A type's name. */
+export function typeName(walker: QueryWalker, fields: Fields): undefined {
+  const parts = names(fields["names"]) ?? [];
+  const at = location(fields);
+  const name = parts.at(-1) ?? "";
+  const bare = name.startsWith("_") ? name.slice(1) : name;
+  if (fields["pct_type"] || fields["setof"])
+    return walker.refuse("TYPE_NOT_ALLOWED", "%TYPE and SETOF are not allowed", { at });
+  if (walker.world.castTargets.has(name)) {
+    return walker.refuse("TYPE_NOT_ALLOWED", `a user-defined cast to ${name} could run a function`, { at });
+  }
+  if (parts.length === 1) {
+    if (BUILTIN_TYPES.has(bare) || walker.world.types.has(`${SEARCH_PATH[0]}.${bare}`)) return;
+  } else if (parts.length === 2) {
+    const schema = parts[0]!;
+    if (schema === "pg_catalog" && BUILTIN_TYPES.has(bare)) return;
+    if (schema === "information_schema" && INFORMATION_SCHEMA_TYPES.has(bare)) return;
+    if (!isSystemSchema(schema) && walker.world.types.has(`${schema}.${bare}`)) return;
+  }
+  walker.refuse("TYPE_NOT_ALLOWED", `the type ${parts.join(".")} is not a built-in one`, { at });
+}

@@ -1,0 +1,143 @@
+/** References to columns: what they may mean, and what a write may read of its target. */
+import { viewOf } from "./from-items.ts";
+import type { QueryWalker } from "./query.ts";
+import { type Item, isProvided, itemsNamed, type Scope, targetsOf } from "./scope.ts";
+import { as, type Fields, list, location, text, typeOf } from "./tree.ts";
+
+const SYSTEM_COLUMNS = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
+
+/** One reference to a column, a star or a whole row. */
+export function column(walker: QueryWalker, fields: Fields, scope: Scope): undefined {
+  const parts: string[] = [];
+  let star = false;
+  for (const part of list(fields["fields"])) {
+    const name = text(part);
+    if (name === null) star = true;
+    else parts.push(name);
+  }
+  const at = location(fields);
+  if (walker.ignoredStars.has(fields)) return;
+  guardTargets(walker, parts, star, scope, at);
+  const qualifiers = star ? parts.length : parts.length - 1;
+  if (!star && parts.length >= 2) field(walker, parts.at(-1)!, itemsNamed(scope, parts.at(-2)!), at);
+  if (qualifiers >= 2) dropSchema(walker, fields, parts, qualifiers, star, at);
+}
+
+/** The target of a write is the table itself, so a name that may mean a column of it must be one it grants. */
+function guardTargets(
+  walker: QueryWalker,
+  parts: readonly string[],
+  star: boolean,
+  scope: Scope,
+  at: number,
+): undefined {
+  const name = parts.at(-1);
+  if (star || (parts.length === 1 && itemsNamed(scope, name!).length > 0)) walker.spread = true;
+  if (!star) walker.named.add(name!);
+  const targets = targetsOf(scope);
+  if (targets.length === 0) return;
+  const refuse = (relation: string, column: string) =>
+    walker.refuse("COLUMN_NOT_GRANTED", `the task may not read ${column} of ${relation} in a write`, {
+      at,
+      hint: "A write may read columns that the task grants unmasked; qualify a column of another relation.",
+    });
+  if (star) {
+    const owner = parts.length > 0 ? itemsNamed(scope, parts.at(-1)!).find((item) => item.target) : undefined;
+    if (owner) refuse(owner.target!.relation, "every column");
+  } else if (parts.length === 1) {
+    if (isProvided(scope, name!)) return;
+    const owner = targets.find((item) => !item.target!.readable.has(name!));
+    if (owner) refuse(owner.target!.relation, name!);
+  } else {
+    const owner = itemsNamed(scope, parts.at(-2)!).find(
+      (item) => item.target && !item.target.readable.has(name!),
+    );
+    if (owner) refuse(owner.target!.relation, name!);
+  }
+}
+
+/** `schema.relation.column`: the view has only the relation's name. */
+function dropSchema(
+  walker: QueryWalker,
+  fields: Fields,
+  parts: readonly string[],
+  qualifiers: number,
+  star: boolean,
+  at: number,
+): undefined {
+  const place = {
+    schemaname: parts[qualifiers - 2],
+    relname: parts[qualifiers - 1],
+    ...(qualifiers === 3 ? { catalogname: parts[0] } : {}),
+  };
+  const view = qualifiers <= 3 ? viewOf(walker.world, place) : null;
+  // Left alone otherwise: a system catalog keeps its schema, and anything else is the server's error.
+  if (!view) return;
+  const found = walker.source.name(at, star ? qualifiers : qualifiers + 1);
+  if (!found)
+    return walker.refuse("SYNTAX_NOT_ALLOWED", "the column's name is not written plainly here", { at });
+  walker.source.replace(found[0]!.start, found[qualifiers - 1]!.start, "");
+  fields["fields"] = list(fields["fields"]).slice(qualifiers - 1);
+}
+
+/**
+ * `x.name` and `(x).name` call the function `name(x)` when x has no such column, for x of any type, and by
+ * the search path; it cannot be qualified. So a field may not have the name of a function that a task may not
+ * call, unless x is known to have that column.
+ */
+export function field(
+  walker: QueryWalker,
+  name: string,
+  owners: readonly Item[] | null,
+  at: number,
+): undefined {
+  if (!walker.world.isFieldFunction(name)) return;
+  if (owners && owners.length > 0 && owners.every((item) => item.columns?.has(name))) return;
+  walker.refuse(
+    "FUNCTION_NOT_ALLOWED",
+    `.${name} would call a function of that name where there is no such column`,
+    { at },
+  );
+}
+
+/** `EXISTS (SELECT * …)` reads no column by its star. */
+export function ignoreStars(walker: QueryWalker, query: unknown): undefined {
+  for (const target of list(as(query, "SelectStmt")?.["targetList"])) {
+    const column = as(as(target, "ResTarget")?.["val"], "ColumnRef");
+    const parts = list(column?.["fields"]);
+    if (column && parts.length === 1 && typeOf(parts[0]) === "A_Star") walker.ignoredStars.add(column);
+  }
+}
+
+/**
+ * System columns that a statement names anywhere. None when it also has a star, a natural join or a whole row,
+ * where a view that shows them would show them too.
+ */
+export function systemColumns(statement: unknown): string[] {
+  const found = new Set<string>();
+  let spread = false;
+  const relations = new Set<string>();
+  const bare: string[] = [];
+  const look = (value: unknown): undefined => {
+    if (Array.isArray(value)) for (const item of value) look(item);
+    else if (typeof value === "object" && value !== null) {
+      const fields = value as Fields;
+      const column = as(value, "ColumnRef");
+      if (column) {
+        const parts = list(column["fields"]).map(text);
+        const last = parts.at(-1) ?? null;
+        if (last === null) spread = true;
+        else if (SYSTEM_COLUMNS.has(last)) found.add(last);
+        else if (parts.length === 1) bare.push(last);
+        return;
+      }
+      if (fields["isNatural"]) spread = true;
+      if (typeof fields["relname"] === "string") relations.add(fields["relname"]);
+      if (typeof fields["aliasname"] === "string") relations.add(fields["aliasname"]);
+      for (const key in fields) look(fields[key]);
+    }
+  };
+  look(statement);
+  if (found.size === 0 || spread || bare.some((name) => relations.has(name))) return [];
+  return [...found].sort();
+}
