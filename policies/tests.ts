@@ -8,6 +8,7 @@
 import type { Library, Person, PolicyTest } from "./compile.ts";
 import { mayStart, type StartCode } from "./decide.ts";
 import type { StatementDecision } from "./postgres/decision.ts";
+import { decideRequest } from "./request.ts";
 import type { Identity, SqlRule, Task } from "./task.ts";
 
 /** Decides one text under a task; null when this kind of operation cannot be decided here. */
@@ -111,7 +112,7 @@ function runTest(library: Library, decideSql: DecideSql, test: PolicyTest, cover
   if (refusal) {
     return outcome(test, wanted === refusal.code, `deny ${refusal.code}`, refusal.message);
   }
-  const decision = test.sql === null ? null : decideSql(task, test.sql);
+  const decision = test.sql === null ? decideRequest(task, test.request) : decideSql(task, test.sql);
   if (decision === null)
     return outcome(test, false, "nothing", "this kind of operation cannot be decided here");
   const got = decision.effect === "deny" ? `deny ${decision.reason}` : decision.effect;
@@ -128,7 +129,9 @@ function runTest(library: Library, decideSql: DecideSql, test: PolicyTest, cover
       );
     }
   }
-  for (const rule of task.rules) if (uses(decision, rule)) covered.add(ruleKey(task.name, rule));
+  if ("relations" in decision) {
+    for (const rule of task.rules) if (uses(decision, rule)) covered.add(ruleKey(task.name, rule));
+  }
   return outcome(test, true, got, "");
 }
 
