@@ -5,3 +5,21 @@ declare module "*?raw" {
   const text: string;
   export default text;
 }
+
+/** A WebAssembly module, compiled when the Worker is deployed. */
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+
+/** Made by scripts/prepare-parser.ts from libpg-query. */
+declare module "*/libpg-query.js" {
+  const factory: import("../policies/postgres/parser.ts").ParserFactory;
+  export default factory;
+}
+
+/** Made by scripts/build-policies.ts. */
+declare module "*/policies.json" {
+  const bundle: unknown;
+  export default bundle;
+}

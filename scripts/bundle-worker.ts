@@ -1,0 +1,65 @@
+/**
+ * The edge as modules for Miniflare, so that it runs without wrangler: one script, the SQL parser as compiled
+ * WebAssembly, and the policies as a module of their own that can be swapped without bundling again.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build, type Plugin } from "esbuild";
+import { prepareParser } from "./prepare-parser.ts";
+
+const root = join(import.meta.dirname, "..");
+
+/** A module as Miniflare takes it. */
+export interface WorkerModule {
+  readonly type: "ESModule" | "CompiledWasm";
+  /** Its name among the modules. */
+  readonly path: string;
+  readonly contents: string | Uint8Array;
+}
+
+export interface WorkerBundle {
+  /** All modules, for a bundle of policies (JSON text); default `build/policies.json`. */
+  modules(policies?: string): WorkerModule[];
+}
+
+/** Modules that stay apart from the script, by the end of the path that imports them. */
+const apart: Plugin = {
+  name: "modules apart",
+  setup(builder) {
+    builder.onResolve({ filter: /\/policies\.json$/ }, () => ({ path: "./policies.js", external: true }));
+    builder.onResolve({ filter: /\/libpg-query\.wasm$/ }, () => ({
+      path: "./libpg-query.wasm",
+      external: true,
+    }));
+  },
+};
+
+/** Bundles `worker/index.ts`. Takes well under a second. */
+export async function bundleWorker(): Promise<WorkerBundle> {
+  const parser = prepareParser();
+  const built = await build({
+    absWorkingDir: root,
+    entryPoints: ["worker/index.ts"],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*", "node:*"],
+    jsx: "automatic",
+    jsxImportSource: "hono/jsx",
+    plugins: [apart],
+    logLevel: "silent",
+  });
+  const script = built.outputFiles[0]!.text;
+  const wasm = readFileSync(join(parser, "libpg-query.wasm"));
+  return {
+    modules(policies = readFileSync(join(root, "build", "policies.json"), "utf8")) {
+      return [
+        { type: "ESModule", path: "worker.js", contents: script },
+        { type: "ESModule", path: "policies.js", contents: `export default ${policies};\n` },
+        { type: "CompiledWasm", path: "libpg-query.wasm", contents: wasm },
+      ];
+    },
+  };
+}

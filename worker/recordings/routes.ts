@@ -1,0 +1,143 @@
+/**
+ * Recordings come in from connectors, segment by segment, and go out to the person who was recorded and to
+ * administrators. Each reading is an event too.
+ */
+import { createHash } from "node:crypto";
+import { type Context, Hono } from "hono";
+import { MAX_SEGMENT, readSegment } from "../../wire/recording.ts";
+import { recordEvents } from "../audit/record.ts";
+import { findSession } from "../audit/store.ts";
+import { authenticateConnector } from "../connectors/authenticate.ts";
+import type { Bindings } from "../env.ts";
+import { type Caller, callerActor, type Problem, problem, requireCaller } from "../identity/http.ts";
+import { isSessionId } from "../sessions/ticket.ts";
+import { getSegment, listSegments, putSegment } from "./store.ts";
+
+interface Routes {
+  Bindings: Bindings;
+  Variables: { caller: Caller };
+}
+
+const unknownSession: Problem = {
+  ...{ status: 404, code: "SESSION_UNKNOWN", message: "there is no such session, or it is not yours to see" },
+  hint: "`wicket sessions` lists them.",
+};
+
+export function recordingRoutes(): Hono<Routes> {
+  const app = new Hono<Routes>();
+
+  app.put("/connector/recordings/:sid/:sequence", (context) => upload(context));
+
+  app.get("/api/sessions/:id/recording", requireCaller() as never, async (context) => {
+    const sid = await readable(context, null);
+    if (sid === null) return problem(unknownSession);
+    const segments = await listSegments(context.env.RECORDINGS, sid);
+    const last = segments.at(-1);
+    const object = last && (await getSegment(context.env.RECORDINGS, sid, last.sequence));
+    const read = object && readSegment(new Uint8Array(await object.arrayBuffer()));
+    return context.json({ segments, final: read?.ok ? (read.header.final?.reason ?? null) : null });
+  });
+
+  app.get("/api/sessions/:id/recording/:sequence", requireCaller() as never, async (context) => {
+    const sequence = sequenceFrom(context.req.param("sequence"));
+    const sid = sequence === null ? null : await readable(context, sequence);
+    const object = sid === null ? null : await getSegment(context.env.RECORDINGS, sid, sequence!);
+    if (!object) return problem(unknownSession);
+    return new Response(object.body, {
+      headers: {
+        "content-type": "application/octet-stream",
+        "content-length": String(object.size),
+        "content-disposition": "attachment",
+        "cache-control": "private, no-store",
+      },
+    });
+  });
+
+  return app;
+}
+
+/** The session's id when the caller may read its recording, and the reading is written down. */
+async function readable(context: Context<Routes>, sequence: number | null): Promise<string | null> {
+  const caller = context.get("caller");
+  const { identity, admin } = caller;
+  const id = context.req.param("id") ?? "";
+  const row = isSessionId(id) ? await findSession(context.env.DB, id) : null;
+  if (!row) return null;
+  const own = row.issuer === identity.issuer && row.subject === identity.subject;
+  if (!own && !admin) return null;
+  // One event a reading, not one a segment: a player fetches the list first, then all of it.
+  if (sequence === null || !own) {
+    const facts = { session: id, task: row.task, resource: row.resource, actor: callerActor(caller) };
+    await recordEvents(context.env, [
+      { ...facts, type: "recording.read", severity: "info", data: { sequence } },
+    ]);
+  }
+  return id;
+}
+
+async function upload(context: Context<Routes>): Promise<Response> {
+  const { env } = context;
+  const sid = context.req.param("sid") ?? "";
+  const sequence = sequenceFrom(context.req.param("sequence") ?? "");
+  if (!isSessionId(sid) || sequence === null)
+    return refuse(404, "SESSION_UNKNOWN", "there is no such recording");
+  const length = Number(context.req.header("content-length") ?? Number.NaN);
+  if (length > MAX_SEGMENT)
+    return refuse(413, "SEGMENT_TOO_LARGE", `a segment has at most ${MAX_SEGMENT} bytes`);
+  // Who it is comes first: nothing of the body is read before.
+  const verified = await authenticateConnector(context.req.raw, env);
+  if (!verified.ok) return problem(verified);
+  const bytes = await readUpTo(context.req.raw.body, MAX_SEGMENT);
+  if (!bytes) return refuse(413, "SEGMENT_TOO_LARGE", `a segment has at most ${MAX_SEGMENT} bytes`);
+  const sum = createHash("sha256").update(bytes).digest();
+  if (context.req.header("content-digest") !== `sha-256=:${sum.toString("base64")}:`) {
+    return refuse(400, "DIGEST_MISMATCH", "Content-Digest is missing or not that of the body");
+  }
+  const read = readSegment(bytes);
+  if (!read.ok) return refuse(400, read.code, read.message);
+  const { header } = read;
+  if (header.session !== sid || header.sequence !== sequence) {
+    return refuse(400, "SESSION_MISMATCH", "the segment is another than the address says");
+  }
+  const session = env.SESSIONS.getByName(sid);
+  const may = await session.segmentMay(verified.name, header);
+  if (!may.ok) return refuse(may.status, may.code, may.message);
+  const digest = sum.toString("hex");
+  let stored: Awaited<ReturnType<typeof putSegment>>;
+  try {
+    stored = await putSegment(env.RECORDINGS, sid, sequence, bytes, digest);
+  } catch {
+    return refuse(503, "STORE_UNAVAILABLE", "the segment could not be stored; try again");
+  }
+  if (stored === "different") {
+    return refuse(409, "SEGMENT_EXISTS", "this segment is stored already, with other bytes");
+  }
+  await session.segmentStored(header, digest);
+  return Response.json({ sequence, digest }, { status: stored === "created" ? 201 : 200 });
+}
+
+/** The whole body, or null when it is longer than `limit`. */
+async function readUpTo(body: ReadableStream<Uint8Array> | null, limit: number): Promise<Uint8Array | null> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body ?? []) {
+    size += part.length;
+    if (size > limit) return null;
+    parts.push(part);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function sequenceFrom(text: string): number | null {
+  return /^\d{1,8}$/.test(text) ? Number(text) : null;
+}
+
+function refuse(status: number, code: string, message: string): Response {
+  return problem({ status, code, message, hint: "" });
+}

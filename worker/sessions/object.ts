@@ -1,0 +1,544 @@
+/**
+ * One session: where its client and its connector meet. The object gives the relay its time, its limits and its
+ * end: it counts the session in at the grant, writes its start down before the target is opened, has the
+ * connector dial back, and closes everything once, whoever ends it and whatever fails meanwhile.
+ *
+ * The sockets are not hibernating ones: the gate's state lives in memory, and a session is short. What is needed
+ * to close a session whose object was reset is in storage; an alarm comes back for it.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { createDecider } from "../../policies/postgres/decide.ts";
+import { mayWrite, startupOptions } from "../../policies/postgres/pins.ts";
+import type { Task } from "../../policies/task.ts";
+import type { SegmentHeader } from "../../wire/recording.ts";
+import { CLIENT_SUBPROTOCOL, CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
+import type { Actor, EventFacts, NewEvent } from "../audit/events.ts";
+import { AuditOutbox } from "../audit/outbox.ts";
+import { recordSessionEnd, recordSessionProgress, recordSessionStart } from "../audit/store.ts";
+import { findTask } from "../bundle.ts";
+import { type Bindings, bindingsFrom } from "../env.ts";
+import type { HoldVerdict, StartResult } from "../grants/object.ts";
+import { grantOwner, sessionEnded, sessionStarted } from "../grants/open.ts";
+import { CONNECTOR_HEADER, offeredProtocols, TICKET_HEADER } from "../headers.ts";
+import { type Problem, problem } from "../identity/http.ts";
+import { eventFor } from "./audit.ts";
+import { judgeSegment, rootFault, type SegmentVerdict } from "./chain.ts";
+import { Holds } from "./holds.ts";
+import { parser } from "./parser.ts";
+import { PostgresRelay, type RelayEnd, type Waiting } from "./relay.ts";
+import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, upgraded } from "./sockets.ts";
+import { type EndedSession, SessionStore, type StoredSession } from "./stored.ts";
+import { hex, Ticket, unhex } from "./ticket.ts";
+
+/** The target must be open and the client must have come within this time, milliseconds. */
+export const OPEN_MS = 15_000;
+/** How often a running session shows its counters, and how late a reset is noticed at most. */
+const HEARTBEAT_MS = 30_000;
+const RETRY_MS = 2_000;
+/** A peer that has not taken the end after this time is cut off with the object. */
+const LINGER_MS = 5_000;
+/** When a recording without its end is reported, and when it is no longer waited for. */
+const RECORDING_LATE_MS = 10 * 60_000;
+const RECORDING_GIVEN_UP_MS = 30 * 24 * 3_600_000;
+/** Largest message of a client that is held in memory: with it a record always fits into a segment. */
+const MAX_MESSAGE = 768 * 1024;
+
+/** What a door asks for, after the grant said yes. */
+export interface SessionAsk {
+  readonly sid: string;
+  readonly grant: string;
+  readonly actor: Actor;
+  readonly task: string;
+  readonly taskDigest: string;
+  /** Canonical, as `mayStart` returned them. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly reason: string | null;
+  readonly connector: string;
+  readonly client: { readonly ip?: string; readonly userAgent?: string };
+}
+
+export type Opened = { readonly ok: true } | (Problem & { readonly ok: false });
+
+/** A session as its object knows it. */
+export interface SessionSummary {
+  readonly id: string;
+  readonly started: number;
+  readonly deadline: number;
+  /** End code; null while it runs. */
+  readonly ended: string | null;
+  readonly statements: number;
+  readonly denied: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Bytes that wait at the edge now, and the largest sum so far. */
+  readonly waiting: Waiting;
+  readonly peak: number;
+}
+
+export class SessionObject extends DurableObject<Bindings> {
+  readonly #env: Bindings;
+  readonly #store: SessionStore;
+  #relay: PostgresRelay | null = null;
+  #task: Task | null = null;
+  #holds: Holds | null = null;
+  #ticket: Ticket | null = null;
+  #client: WebSocket | null = null;
+  #connector: WebSocket | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #outboxOnce: AuditOutbox | null = null;
+  #settling: Promise<void> | null = null;
+  /** A kill that came before there was anything to kill. */
+  #killed: { code: string; message: string } | null = null;
+  #facts: EventFacts = {};
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env);
+    this.#env = bindingsFrom(env);
+    this.#store = new SessionStore(ctx.storage);
+  }
+
+  // --- opening ------------------------------------------------------------------------------------------
+
+  /** Opens the session; after `ok` the client's socket may be handed in. Everything else is a refusal. */
+  async open(ask: SessionAsk): Promise<Opened> {
+    if (this.#relay || this.#store.get())
+      return refused(409, "SESSION_EXISTS", "this session has begun already");
+    const task = findTask(ask.task);
+    if (!task || task.digest !== ask.taskDigest) {
+      return refused(409, "TASK_CHANGED", "the task has just changed; try again");
+    }
+    const started = await sessionStarted(this.#env, ask.grant, { sid: ask.sid, taskDigest: task.digest });
+    if (!started.ok) return started;
+    const stored = this.#begin(ask, task, started.grant);
+    const relay = this.#relay!;
+    if (this.#killed) relay.finish(this.#killed.code, this.#killed.message);
+    try {
+      await this.#writeStart(stored, ask);
+    } catch {
+      relay.finish("STATE_UNAVAILABLE", "the start of the session could not be written down");
+    }
+    if (!relay.end) await this.#dial(stored, ask, task);
+    if (relay.end) {
+      const { code, message } = relay.end;
+      return refused(code.startsWith("GRANT_") ? 403 : 503, code, message);
+    }
+    this.#schedule();
+    return { ok: true };
+  }
+
+  #begin(ask: SessionAsk, task: Task, grant: Extract<StartResult, { ok: true }>["grant"]): StoredSession {
+    const now = Date.now();
+    const { sid, actor, connector } = ask;
+    const stored = this.#store.put({
+      ...{ sid, grant: grant.id, actor, task: task.name, taskDigest: task.digest, resource: task.resource },
+      ...{ connector, started: now, deadline: grant.expires, ended: null, settled: false, recorded: null },
+    });
+    this.#task = withBudget(task, grant.budget);
+    this.#facts = factsOf(stored, ask.client);
+    this.#ticket = new Ticket(connector, now + OPEN_MS);
+    this.#relay = this.#createRelay(stored, this.#task);
+    this.#holds = new Holds({
+      ...{ env: this.#env, session: sid, grant: grant.id, taskDigest: task.digest, gate: this.#relay.gate },
+      tell: (message) => this.#relay?.tell(JSON.stringify(message)),
+      flush: () => this.#relay?.flush(),
+    });
+    void this.ctx.storage.setAlarm(now + HEARTBEAT_MS);
+    return stored;
+  }
+
+  #createRelay(stored: StoredSession, task: Task): PostgresRelay {
+    const random = crypto.getRandomValues(new Uint8Array(36));
+    const processId = new DataView(random.buffer).getUint32(32) & 0x7fffffff || 1;
+    return new PostgresRelay({
+      session: stored.sid,
+      task,
+      cancelKey: { processId, secretKey: random.slice(0, 32) },
+      deadline: stored.deadline,
+      maxMessage: MAX_MESSAGE,
+      clock: () => Date.now(),
+      permit: () => (Date.now() < stored.deadline ? null : EXPIRED),
+      decider: (catalog) => createDecider({ task, catalog, parser }),
+      event: (fact) => {
+        const event = eventFor(fact, task, this.#facts);
+        if (event) this.#outbox.add(event);
+      },
+      ended: (end) => this.#ended(end),
+      hold: (hold) => void this.#holds?.ask(hold),
+      cancel: (processId, secretKey) => this.ctx.waitUntil(this.#cancelSibling(stored, processId, secretKey)),
+    });
+  }
+
+  /** Written before the target is opened: a session that cannot be written down does not happen. */
+  async #writeStart(stored: StoredSession, ask: SessionAsk): Promise<void> {
+    const { sid, grant, actor, task, resource, started } = stored;
+    const { issuer, subject, name } = actor;
+    this.#outbox.add({
+      ...this.#facts,
+      type: "session.start",
+      severity: "info",
+      data: { params: ask.params, statedReason: ask.reason },
+    });
+    const row = { id: sid, grant, issuer, subject, name, task, resource, reason: ask.reason, started };
+    await Promise.all([recordSessionStart(this.#env.DB, row), this.#outbox.flush()]);
+  }
+
+  async #dial(stored: StoredSession, ask: SessionAsk, task: Task): Promise<void> {
+    const relations = new Map(
+      task.rules.map(({ schema, relation: name }) => [`${schema}.${name}`, { schema, name }]),
+    );
+    const { level, onFailure, durability } = task.recording;
+    const dialled = await this.#env.CONNECTORS.getByName(stored.connector).dial({
+      v: 1,
+      t: "dial",
+      session: stored.sid,
+      ticket: this.#ticket!.value,
+      resource: stored.resource,
+      url: `/connector/sessions/${stored.sid}`,
+      task: {
+        ...{ name: task.name, digest: task.digest, readOnly: !mayWrite(task) },
+        ...{ relations: [...relations.values()], functions: [...task.functions] },
+      },
+      options: startupOptions(task, ask.params),
+      user: { application_name: `wicket/${stored.sid}` },
+      recording: { level, onFailure, durability },
+      deadline: stored.deadline,
+    });
+    if (!dialled.ok) this.#relay!.finish(dialled.code, dialled.message);
+  }
+
+  // --- the two sides ------------------------------------------------------------------------------------
+
+  /** `/client` and `/connector`, as `headers.ts` builds them: nothing else reaches an object. */
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const relay = this.#relay;
+    if (!relay || relay.end) {
+      return problem(refused(404, "SESSION_UNKNOWN", "there is no such session, or it is over"));
+    }
+    return pathname === "/client"
+      ? this.#acceptClient(request, relay)
+      : this.#acceptConnector(request, relay);
+  }
+
+  #acceptClient(request: Request, relay: PostgresRelay): Response {
+    if (this.#client) return problem(refused(409, "SESSION_EXISTS", "the session has its client already"));
+    const framed = offeredProtocols(request).includes(CLIENT_SUBPROTOCOL);
+    const { client, server } = acceptPair();
+    this.#client = server;
+    this.#listen(server, relay, "client");
+    relay.attachClient(server, framed);
+    return upgraded(client, framed ? CLIENT_SUBPROTOCOL : null);
+  }
+
+  #acceptConnector(request: Request, relay: PostgresRelay): Response {
+    const name = request.headers.get(CONNECTOR_HEADER) ?? "";
+    const use = this.#ticket!.use(request.headers.get(TICKET_HEADER) ?? "", name, Date.now());
+    if (use !== "ok") {
+      this.#outbox.add({
+        ...{ ...this.#facts, type: "connector.refused", severity: "alarm", connector: name, reason: use },
+        data: { message: "a connector came for a session with a ticket that is not good" },
+      });
+      return problem(refused(403, use, "this ticket does not open this session"));
+    }
+    const { client, server } = acceptPair();
+    this.#connector = server;
+    this.#listen(server, relay, "connector");
+    relay.attachConnector(server);
+    return upgraded(client, CONNECTOR_SUBPROTOCOL);
+  }
+
+  #listen(socket: WebSocket, relay: PostgresRelay, side: "client" | "connector"): void {
+    socket.addEventListener("message", ({ data }) => {
+      try {
+        if (side === "client") relay.clientMessage(data as string | ArrayBuffer);
+        else relay.connectorMessage(data as string | ArrayBuffer);
+      } catch (error) {
+        console.error("relay", error);
+        relay.finish("INTERNAL_ERROR", "the session failed at the edge", "XX000");
+      }
+    });
+    const gone = (): void => {
+      if (side === "client") relay.clientClosed();
+      else relay.connectorClosed();
+      closeSocket(socket, CLOSE_NORMAL, "");
+    };
+    socket.addEventListener("close", gone);
+    socket.addEventListener("error", gone);
+  }
+
+  // --- ending -------------------------------------------------------------------------------------------
+
+  /** Ends the session now. Also how a grant's owner ends what runs under it. */
+  async kill(code: string, message: string): Promise<{ ended: true }> {
+    if (this.#relay) {
+      if (!this.#relay.end) {
+        this.#outbox.add({
+          ...{ ...this.#facts, type: "session.killed", severity: "warn", reason: code },
+          data: { message },
+        });
+      }
+      this.#relay.finish(code, message);
+      return { ended: true };
+    }
+    this.#killed = { code, message };
+    await this.#closeLost();
+    return { ended: true };
+  }
+
+  /** Cancels what runs. False when the key is not this session's. `secretKey` in hexadecimal. */
+  cancel(processId: number, secretKey: string): boolean {
+    const key = unhex(secretKey);
+    return key !== null && (this.#relay?.cancel(processId, key) ?? false);
+  }
+
+  /** The connector could not open the target. Ignored from any connector but the one that was asked. */
+  dialFailed(connector: string, code: string, message: string): boolean {
+    const stored = this.#store.get();
+    if (!this.#relay || this.#connector || stored?.connector !== connector) return false;
+    this.#relay.failed(code, message, SQLSTATES[code] ?? "08006");
+    return true;
+  }
+
+  /** The verdict on a held statement, from its grant's owner. */
+  async resolveHold(request: string, verdict: HoldVerdict): Promise<boolean> {
+    return (await this.#holds?.resolve(request, verdict)) ?? false;
+  }
+
+  /** The session as it stands; null when there is none. One whose object was reset is over. */
+  async summary(): Promise<SessionSummary | null> {
+    if (!this.#relay) await this.#closeLost();
+    const stored = this.#store.get();
+    if (!stored) return null;
+    const { statements, denied, rows, bytes } = this.#relay?.gate.stats ?? stored.ended ?? NOTHING;
+    return {
+      ...{ id: stored.sid, started: stored.started, deadline: stored.deadline },
+      ended: this.#relay?.end?.code ?? stored.ended?.code ?? null,
+      ...{ statements, denied, rows, bytes },
+      waiting: this.#relay?.waiting ?? { gate: 0, client: 0, connector: 0 },
+      peak: this.#relay?.peak ?? 0,
+    };
+  }
+
+  // --- its recording ------------------------------------------------------------------------------------
+
+  /** Whether a segment is the next one of this session's recording, by its header. */
+  segmentMay(connector: string, header: SegmentHeader): SegmentVerdict {
+    return judgeSegment(this.#store.get(), connector, header);
+  }
+
+  /** A segment is in the store. The last one is held against what the edge itself counted. */
+  async segmentStored(header: SegmentHeader, digest: string): Promise<void> {
+    const stored = this.#store.get();
+    if (!stored || header.sequence !== (stored.recorded?.sequence ?? -1) + 1) return;
+    const final = header.final !== undefined;
+    this.#store.put({ ...stored, recorded: { sequence: header.sequence, digest, final } });
+    const message = final && stored.ended ? rootFault(stored.ended.roots, header) : null;
+    if (message !== null) {
+      this.#outbox.add({
+        ...{ ...factsOf(stored, {}), type: "session.alarm", severity: "alarm", reason: "RECORDING_MISMATCH" },
+        data: { message, detail: null },
+      });
+    }
+    if (final && stored.settled) await this.ctx.storage.setAlarm(Date.now() + RECORDING_LATE_MS);
+  }
+
+  #ended(end: RelayEnd): void {
+    const relay = this.#relay!;
+    const stored = this.#store.get()!;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const code = end.cut ? CLOSE_ENDED : CLOSE_NORMAL;
+    for (const socket of [this.#client, this.#connector]) if (socket) closeSocket(socket, code, end.code);
+    const { frontend, backend } = relay.roots;
+    const roots = {
+      frontend: { entries: frontend.count, root: frontend.root },
+      backend: { entries: backend.count, root: backend.root },
+    };
+    this.#close(stored, { ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots });
+    this.ctx.waitUntil(this.#cutLingering());
+  }
+
+  /** A plain bridge sends CancelRequest on a connection of its own: it may name any session of its grant. */
+  async #cancelSibling(stored: StoredSession, processId: number, secretKey: Uint8Array): Promise<void> {
+    const person = { ...stored.actor, email: null };
+    const view = await grantOwner(this.#env, stored.grant)?.view(stored.grant, person, false);
+    const others = (view?.sessions ?? []).filter((sid) => sid !== stored.sid);
+    await Promise.all(
+      others.map((sid) => this.#env.SESSIONS.getByName(sid).cancel(processId, hex(secretKey))),
+    );
+  }
+
+  /** A session without a relay: its object was reset, and its sockets with it. */
+  async #closeLost(): Promise<void> {
+    const stored = this.#store.get();
+    if (!stored || stored.ended || this.#relay) return;
+    const { code, message } = this.#killed ?? RESTARTED;
+    this.#facts = factsOf(stored, {});
+    this.#close(stored, { ...NOTHING, at: Date.now(), code, message, roots: null });
+    await this.#settling;
+  }
+
+  #close(stored: StoredSession, ended: EndedSession): void {
+    const { statements, denied, rows, bytes, roots, message, at, code } = ended;
+    this.#store.put({ ...stored, ended });
+    const severity = PLANNED.has(code) || code === "CLIENT_GONE" ? "info" : "warn";
+    const event: NewEvent = {
+      ...{ ...this.#facts, type: "session.end", severity, reason: code },
+      data: {
+        ...{ message, statements, denied, rows, bytes, durationMs: at - stored.started },
+        roots: roots as never,
+      },
+    };
+    this.#outbox.add(event);
+    this.ctx.waitUntil(this.#settle());
+  }
+
+  /** Tells D1, the grant and the connector of the end; the alarm tries again what failed. */
+  #settle(): Promise<void> {
+    this.#settling ??= this.#settleOnce().finally(() => {
+      this.#settling = null;
+    });
+    return this.#settling;
+  }
+
+  async #settleOnce(): Promise<void> {
+    const stored = this.#store.get();
+    if (!stored?.ended) return;
+    const { at, code, roots, statements, denied, rows, bytes } = stored.ended;
+    const totals = { statements, denied, rows, bytes };
+    const told = await Promise.allSettled([
+      recordSessionEnd(this.#env.DB, stored.sid, { ...totals, ended: at, end_code: code, roots }),
+      sessionEnded(this.#env, stored.grant, stored.sid, { statements, rows, bytes }),
+      this.#env.CONNECTORS.getByName(stored.connector).ended(stored.sid, !PLANNED.has(code)),
+      this.#outbox.flush(),
+    ]);
+    const settled = told.every((one) => one.status === "fulfilled" && one.value !== false);
+    const latest = this.#store.get()!;
+    if (settled) this.#store.put({ ...latest, settled: true });
+    await this.ctx.storage.setAlarm(settled ? at + RECORDING_LATE_MS : Date.now() + RETRY_MS);
+  }
+
+  /** A Close frame queues behind what a wedged peer does not take; only the end of the object frees that. */
+  async #cutLingering(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+    await this.#settle();
+    const wedged = [this.#client, this.#connector].some((socket) => (socket?.bufferedAmount ?? 0) > 0);
+    if (wedged && this.#store.get()?.settled)
+      this.ctx.abort("a peer does not take its end", { retryAlarm: false });
+  }
+
+  // --- time ---------------------------------------------------------------------------------------------
+
+  /** Sets the timer to the next moment at which something may be due. */
+  #schedule(): void {
+    const relay = this.#relay;
+    const stored = this.#store.get();
+    if (!relay || relay.end || !stored) return;
+    const due = this.#due(relay, stored);
+    if (due.at <= Date.now()) {
+      relay.finish(due.code, due.message);
+      return;
+    }
+    this.#timer = setTimeout(() => this.#schedule(), Math.min(due.at - Date.now(), HEARTBEAT_MS));
+  }
+
+  #due(relay: PostgresRelay, stored: StoredSession): { at: number; code: string; message: string } {
+    const opening = stored.started + OPEN_MS;
+    if (!relay.hasClient) return { at: opening, code: "CLIENT_MISSING", message: "the client never came" };
+    if (!relay.isOpen) {
+      return {
+        at: opening,
+        code: "CONNECTOR_TIMEOUT",
+        message: "the connector did not open the database in time",
+      };
+    }
+    const idle = relay.gate.idle ? relay.lastActive + this.#task!.session.idleMs : Number.POSITIVE_INFINITY;
+    if (idle < stored.deadline)
+      return { at: idle, code: "SESSION_IDLE", message: "the session was idle for too long" };
+    return { at: stored.deadline, ...EXPIRED };
+  }
+
+  override async alarm(): Promise<void> {
+    const stored = this.#store.get();
+    if (!stored) return;
+    const relay = this.#relay;
+    if (relay && !relay.end) {
+      const { statements, denied, rows, bytes } = relay.gate.stats;
+      await this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS);
+      await recordSessionProgress(this.#env.DB, stored.sid, { statements, denied, rows, bytes }).catch(
+        () => undefined,
+      );
+      return;
+    }
+    if (!stored.ended) await this.#closeLost();
+    else if (!stored.settled) await this.#settle();
+    else await this.#awaitRecording(stored, stored.ended);
+  }
+
+  async #awaitRecording(stored: StoredSession, ended: EndedSession): Promise<void> {
+    const never = stored.recorded === null && ended.roots?.backend.entries === 0;
+    if (never || stored.recorded?.final || Date.now() >= ended.at + RECORDING_GIVEN_UP_MS) {
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
+      return;
+    }
+    this.#outbox.add({
+      ...{ ...factsOf(stored, {}), type: "recording.gap", severity: "alarm", reason: "RECORDING_INCOMPLETE" },
+      data: {
+        message: `the recording ends after ${(stored.recorded?.sequence ?? -1) + 1} segments, without its end`,
+      },
+    });
+    await this.#outbox.flush();
+    await this.ctx.storage.setAlarm(ended.at + RECORDING_GIVEN_UP_MS);
+  }
+
+  get #outbox(): AuditOutbox {
+    this.#outboxOnce ??= new AuditOutbox({
+      ...{ db: this.#env.DB, sql: this.ctx.storage.sql, now: () => Date.now(), mode: "buffered" },
+    });
+    return this.#outboxOnce;
+  }
+}
+
+const NOTHING = { statements: 0, denied: 0, rows: 0, bytes: 0 };
+/** Ends that either side meant. */
+const PLANNED: ReadonlySet<string> = new Set(["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"]);
+const EXPIRED = { code: "SESSION_EXPIRED", message: "the time of the session is over" };
+const RESTARTED = { code: "EDGE_RESTARTED", message: "the edge restarted while the session ran" };
+
+/** What Postgres calls a target that could not be opened. */
+const SQLSTATES: Readonly<Record<string, string>> = {
+  TARGET_UNREACHABLE: "08001",
+  TARGET_REFUSED_LOGIN: "28000",
+  TARGET_TLS: "08001",
+  SPOOL_FULL: "53100",
+  DRAINING: "57P03",
+};
+
+function refused(status: number, code: string, message: string): Problem & { readonly ok: false } {
+  return { ok: false, status, code, message, hint: "" };
+}
+
+function factsOf(stored: StoredSession, client: EventFacts["client"] & object): EventFacts {
+  const { actor, sid: session, grant, task, taskDigest, resource, connector } = stored;
+  return { actor, session, grant, task, taskDigest, resource, connector, client };
+}
+
+/** The task with the limits that the grant has left, where those are tighter. */
+function withBudget(
+  task: Task,
+  budget: { statements: number | null; rows: number | null; bytes: number | null },
+): Task {
+  const least = (a: number | null, b: number | null): number | null =>
+    a === null ? b : b === null ? a : Math.min(a, b);
+  const { statements, rows, bytes } = task.limits;
+  return {
+    ...task,
+    limits: {
+      ...task.limits,
+      statements: least(statements, budget.statements),
+      rows: least(rows, budget.rows),
+      bytes: least(bytes, budget.bytes),
+    },
+  };
+}

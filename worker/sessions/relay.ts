@@ -1,0 +1,509 @@
+/**
+ * The relay of one Postgres session: two sockets, the gate between them, and the credit that keeps what waits
+ * here under a bound. Synchronous throughout: an `await` before a `send` would reorder the stream. It knows
+ * nothing of storage, time limits or people; `object.ts` does.
+ */
+import type { Catalog } from "../../policies/postgres/catalog-types.ts";
+import type { StatementDecider } from "../../policies/postgres/decision.ts";
+import {
+  type GateEvent,
+  type GateHold,
+  type GateReason,
+  PostgresGate,
+} from "../../policies/postgres/gate.ts";
+import { scrubber } from "../../policies/postgres/scrub.ts";
+import type { Task } from "../../policies/task.ts";
+import { concat } from "../../wire/postgres/cursor.ts";
+import { RecordingRoots } from "../../wire/recording.ts";
+import {
+  encodeControl,
+  FramedSender,
+  INITIAL_WINDOW,
+  MAX_DATA_FRAME,
+  parseClientToEdge,
+  parseConnectorToEdge,
+  RelayWindow,
+} from "../../wire/tunnel.ts";
+
+/** A peer that lets so much wait in its socket is cut: credit alone keeps an honest one below a window. */
+const MAX_BUFFERED = 2 * INITIAL_WINDOW;
+/** Largest message of a plain bridge, which knows no frames. */
+const MAX_PLAIN_MESSAGE = INITIAL_WINDOW;
+const RECORD_PREFIX = '{"t":"record"';
+
+/** What the relay uses of a WebSocket. */
+export interface RelaySocket {
+  send(message: string | Uint8Array): void;
+  readonly bufferedAmount: number;
+}
+
+/** How a session ended. */
+export interface RelayEnd {
+  /** UPPER_SNAKE. */
+  readonly code: string;
+  readonly message: string;
+  /** False when the client or the target ended it by itself, as planned. */
+  readonly cut: boolean;
+}
+
+export interface RelayOptions {
+  readonly session: string;
+  readonly task: Task;
+  readonly cancelKey: { readonly processId: number; readonly secretKey: Uint8Array };
+  /** End of the session at the latest, ms since the epoch; told to the client. */
+  readonly deadline: number;
+  /** Largest message of the client that is held in memory, bytes. */
+  readonly maxMessage: number;
+  clock(): number;
+  /** Null while the grant holds. */
+  permit(): { readonly code: string; readonly message: string } | null;
+  /** May throw for a catalog that makes no sense. */
+  decider(catalog: Catalog): StatementDecider;
+  /** Each fact of the session, for the audit log. */
+  event(event: GateEvent): void;
+  /** Once, last. The sockets are still open then. */
+  ended(end: RelayEnd): void;
+  hold?(hold: GateHold): void;
+  /** A CancelRequest came where a session should start. */
+  cancel?(processId: number, secretKey: Uint8Array): void;
+}
+
+/** Bytes that wait at the edge, by where. */
+export interface Waiting {
+  readonly gate: number;
+  readonly client: number;
+  readonly connector: number;
+}
+
+export class PostgresRelay {
+  readonly roots: RecordingRoots;
+  readonly #options: RelayOptions;
+  readonly #gate: PostgresGate;
+  readonly #toConnector: FramedSender;
+  readonly #toClient: FramedSender;
+  /** Credit of the client and of the connector. */
+  readonly #clientWindow = new RelayWindow();
+  readonly #connectorWindow = new RelayWindow();
+  readonly #encoder = new TextEncoder();
+  #client: RelaySocket | null = null;
+  #framed = true;
+  #connector: RelaySocket | null = null;
+  #isOpen = false;
+  /** Output of the input that is being handled; sent as few messages. */
+  #clientParts: Uint8Array[] = [];
+  #clientSize = 0;
+  #connectorParts: Uint8Array[] = [];
+  #connectorSize = 0;
+  /** Characters of control messages that wait behind data for the connector. */
+  #queuedControl = 0;
+  #over: RelayEnd | null = null;
+  /** Nothing more may be said to the client: it is gone, or the target has said the last word. */
+  #muted = false;
+  #failure: GateReason | null = null;
+  #poll: ReturnType<typeof setTimeout> | null = null;
+  #peak = 0;
+  #lastActive: number;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.roots = new RecordingRoots(options.session);
+    this.#lastActive = options.clock();
+    this.#toConnector = new FramedSender((message) => this.#emitConnector(message));
+    this.#toClient = new FramedSender((message) => this.#client?.send(message));
+    this.#gate = new PostgresGate({
+      task: options.task,
+      clock: () => options.clock(),
+      cancelKey: options.cancelKey,
+      session: options.session,
+      scrub: scrubber,
+      maxMessage: options.maxMessage,
+      permit: () => options.permit(),
+      host: {
+        toClient: (bytes) => this.#queueClient(bytes),
+        toServer: (bytes) => this.#queueConnector(bytes),
+        record: (event) => this.#record(event),
+        end: (reason) => this.#gateEnded(reason),
+        cancel: (processId, secretKey) => options.cancel?.(processId, secretKey),
+        ...(options.hold ? { hold: (hold: GateHold) => options.hold!(hold) } : {}),
+      },
+    });
+  }
+
+  get gate(): PostgresGate {
+    return this.#gate;
+  }
+
+  get end(): RelayEnd | null {
+    return this.#over;
+  }
+
+  get hasClient(): boolean {
+    return this.#client !== null;
+  }
+
+  get hasConnector(): boolean {
+    return this.#connector !== null;
+  }
+
+  /** True once the target is open. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Time of the last message of the client, or of the last one that was owed to it; ms since the epoch. */
+  get lastActive(): number {
+    return this.#lastActive;
+  }
+
+  get waiting(): Waiting {
+    return {
+      gate: this.#gate.bufferedFromClient + this.#gate.bufferedFromServer,
+      client: this.#clientLevel(),
+      connector: this.#connectorLevel(),
+    };
+  }
+
+  /** The largest sum of `waiting` so far, bytes. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** The client's socket. `framed`: it speaks `wicket.pg.v1`; otherwise it is a plain bridge. */
+  attachClient(socket: RelaySocket, framed: boolean): void {
+    this.#client = socket;
+    this.#framed = framed;
+    if (!framed) return;
+    const { session, deadline, cancelKey } = this.#options;
+    let secretKey = "";
+    for (const byte of cancelKey.secretKey) secretKey += byte.toString(16).padStart(2, "0");
+    const cancel = { processId: cancelKey.processId, secretKey };
+    this.#toClient.control(encodeControl({ t: "session", id: session, cancel, expires: deadline }));
+  }
+
+  attachConnector(socket: RelaySocket): void {
+    this.#connector = socket;
+  }
+
+  clientMessage(data: string | ArrayBuffer): void {
+    if (this.#over) return;
+    this.#lastActive = this.#options.clock();
+    if (typeof data !== "string") this.#clientData(new Uint8Array(data));
+    else if (this.#framed) this.#clientControl(data);
+    else this.#violated("client", "CONTROL_UNKNOWN", "a plain bridge sends binary messages only");
+    this.#settle();
+  }
+
+  connectorMessage(data: string | ArrayBuffer): void {
+    if (this.#over) return;
+    if (typeof data !== "string") this.#connectorData(new Uint8Array(data));
+    else this.#connectorControl(data);
+    this.#settle();
+  }
+
+  clientClosed(): void {
+    this.#muted = true;
+    this.finish("CLIENT_GONE", "the client's connection was lost");
+  }
+
+  connectorClosed(): void {
+    this.finish("CONNECTOR_LOST", "the connection to the database's connector was lost");
+  }
+
+  /**
+   * Ends the session: the client is told in the protocol (FATAL, SQLSTATE 57P01 unless given) where it can
+   * still be told anything.
+   */
+  finish(code: string, message: string, sqlstate = "57P01"): void {
+    if (this.#over) return;
+    this.#gate.finish({ code, message, sqlstate });
+    this.#settle();
+  }
+
+  /**
+   * The target could not be opened. A driver that still negotiates would misread an error, so it waits for
+   * the client's StartupMessage.
+   */
+  failed(code: string, message: string, sqlstate: string): void {
+    this.#failure ??= { code, message, sqlstate };
+    this.#failWhenStarted();
+  }
+
+  /** Cancels what runs when the key is the session's. False for any other key. */
+  cancel(processId: number, secretKey: Uint8Array): boolean {
+    if (this.#over || !this.#gate.matchesCancel(processId, secretKey)) return false;
+    this.#sendConnector(encodeControl({ t: "cancel" }));
+    return true;
+  }
+
+  /** A control message for the client outside of the stream's order; nothing for a plain bridge. */
+  tell(text: string): void {
+    if (this.#framed && !this.#muted && !this.#over) this.#client?.send(text);
+  }
+
+  /** After a call into the gate from outside (a verdict): sends what it made. */
+  flush(): void {
+    this.#settle();
+  }
+
+  // --- from the client ----------------------------------------------------------------------------------
+
+  #clientData(bytes: Uint8Array): void {
+    if (bytes.length > (this.#framed ? MAX_DATA_FRAME : MAX_PLAIN_MESSAGE)) {
+      this.#violated("client", "FRAME_TOO_LARGE", "a message is larger than allowed");
+      return;
+    }
+    if (this.#framed && this.#clientWindow.received(bytes.length)) {
+      this.#violated("client", "CREDIT_EXCEEDED", "more was sent than was granted");
+      return;
+    }
+    this.#gate.fromClient(bytes);
+    if (this.#failure) this.#failWhenStarted();
+    if (!this.#framed && this.#connectorLevel() > MAX_BUFFERED) {
+      this.#violated("client", "CLIENT_TOO_FAST", "more was sent than the database takes");
+    }
+  }
+
+  #clientControl(text: string): void {
+    const parsed = parseClientToEdge(text);
+    if (!parsed.ok) {
+      this.#violated("client", parsed.code, parsed.message);
+      return;
+    }
+    const { message } = parsed;
+    switch (message.t) {
+      case "credit":
+        if (!this.#toClient.grant(message.bytes)) {
+          this.#violated("client", "CREDIT_INVALID", "credit was granted for bytes that were not sent");
+        }
+        return;
+      case "eof":
+        this.#flushConnector();
+        this.#toConnector.control(encodeControl({ t: "eof" }));
+        return;
+      case "reset":
+        this.#muted = true;
+        this.finish("CLIENT_RESET", "the client reset the connection");
+    }
+  }
+
+  // --- from the connector -------------------------------------------------------------------------------
+
+  #connectorData(bytes: Uint8Array): void {
+    if (bytes.length > MAX_DATA_FRAME) {
+      this.#violated("connector", "FRAME_TOO_LARGE", "a message is larger than allowed");
+      return;
+    }
+    if (this.#connectorWindow.received(bytes.length)) {
+      this.#violated("connector", "CREDIT_EXCEEDED", "more was sent than was granted");
+      return;
+    }
+    this.roots.add("backend", bytes);
+    const owed = !this.#gate.idle;
+    this.#gate.fromServer(bytes);
+    if (owed) this.#lastActive = this.#options.clock();
+  }
+
+  #connectorControl(text: string): void {
+    const parsed = parseConnectorToEdge(text);
+    if (!parsed.ok) {
+      this.#violated("connector", parsed.code, parsed.message);
+      return;
+    }
+    const { message } = parsed;
+    switch (message.t) {
+      case "credit":
+        if (!this.#toConnector.grant(message.bytes)) {
+          this.#violated("connector", "CREDIT_INVALID", "credit was granted for bytes that were not sent");
+        }
+        return;
+      case "opened":
+        this.#opened(message.parameters, message.serverVersion, message.catalog as unknown as Catalog);
+        return;
+      case "eof":
+        // The server says why before it closes; a word of the edge after it would only confuse.
+        this.#flushClient();
+        this.#muted = true;
+        this.finish("TARGET_CLOSED", "the database closed the connection");
+        return;
+      case "reset":
+        this.finish(message.code, message.message);
+    }
+  }
+
+  #opened(parameters: Record<string, string>, serverVersion: number, catalog: Catalog): void {
+    if (this.#isOpen) {
+      this.#violated("connector", "OUT_OF_TURN", "a session is opened once");
+      return;
+    }
+    let decider: StatementDecider;
+    try {
+      decider = this.#options.decider(catalog);
+    } catch {
+      this.#violated("connector", "CATALOG_INVALID", "the database's catalog could not be read");
+      return;
+    }
+    this.#isOpen = true;
+    this.#gate.opened({ parameters, serverVersion, decider, catalog });
+  }
+
+  // --- from the gate ------------------------------------------------------------------------------------
+
+  #queueClient(bytes: Uint8Array): void {
+    if (this.#muted) return;
+    this.#clientParts.push(bytes);
+    this.#clientSize += bytes.length;
+    if (this.#clientSize >= MAX_DATA_FRAME) this.#flushClient();
+  }
+
+  #queueConnector(bytes: Uint8Array): void {
+    this.#connectorParts.push(bytes);
+    this.#connectorSize += bytes.length;
+    if (this.#connectorSize >= MAX_DATA_FRAME) this.#flushConnector();
+  }
+
+  /**
+   * A fact for the recording. It goes out before the data that the gate gives later in the same turn, and
+   * data from before it in the turn may follow it: the connector writes it down before either.
+   */
+  #record(event: GateEvent): void {
+    this.#options.event(event);
+    if (!this.#connector) return;
+    const text = encodeControl({ t: "record", event: event as unknown as Record<string, unknown> });
+    this.#queuedControl += text.length;
+    this.#toConnector.control(text);
+  }
+
+  #gateEnded(reason: GateReason): void {
+    this.#flushClient();
+    this.#flushConnector();
+    const planned = ["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"].includes(reason.code);
+    this.#over = { code: reason.code, message: reason.message, cut: !planned };
+    if (this.#poll !== null) clearTimeout(this.#poll);
+    const reset = encodeControl({ t: "reset", code: reason.code, message: reason.message.slice(0, 1000) });
+    if (planned && this.#toConnector.queued === 0) this.#toConnector.control(encodeControl({ t: "eof" }));
+    else this.#sendConnector(reset);
+    if (this.#framed && this.#client && reason.code !== "CLIENT_GONE" && reason.code !== "CLIENT_RESET") {
+      // What waits for credit would never arrive: then the end is told at once.
+      const text = this.#toClient.queued === 0 ? encodeControl({ t: "eof" }) : reset;
+      try {
+        this.#client.send(text);
+      } catch {
+        // Gone already.
+      }
+    }
+    this.#options.ended(this.#over);
+  }
+
+  // --- sending ------------------------------------------------------------------------------------------
+
+  #flushClient(): void {
+    const bytes = joined(this.#clientParts);
+    this.#clientParts = [];
+    this.#clientSize = 0;
+    if (!bytes || !this.#client) return;
+    try {
+      if (this.#framed) this.#toClient.data(bytes);
+      else this.#client.send(bytes);
+    } catch {
+      this.#muted = true;
+    }
+  }
+
+  #flushConnector(): void {
+    const bytes = joined(this.#connectorParts);
+    this.#connectorParts = [];
+    this.#connectorSize = 0;
+    if (bytes && this.#connector) this.#toConnector.data(bytes);
+  }
+
+  /** A message of the ordered stream to the connector leaves: what is recorded is rooted. */
+  #emitConnector(message: string | Uint8Array): void {
+    if (typeof message === "string") {
+      if (message.startsWith(RECORD_PREFIX)) {
+        this.#queuedControl -= message.length;
+        this.roots.add("event", this.#encoder.encode(message));
+      }
+    } else this.roots.add("frontend", message);
+    this.#sendConnector(message);
+  }
+
+  #sendConnector(message: string | Uint8Array): void {
+    try {
+      this.#connector?.send(message);
+    } catch {
+      // Its close event ends the session.
+    }
+  }
+
+  #failWhenStarted(): void {
+    const failure = this.#failure;
+    if (!failure || !this.#gate.startup || this.#over) return;
+    this.finish(failure.code, failure.message, failure.sqlstate);
+  }
+
+  #violated(side: "client" | "connector", code: string, message: string): void {
+    if (this.#over) return;
+    const what = `the ${side} broke the tunnel's protocol: ${message}`;
+    this.#record({ t: "alarm", code, message: what, at: this.#options.clock() });
+    this.finish(code, what, "08P01");
+  }
+
+  // --- credit -------------------------------------------------------------------------------------------
+
+  #clientLevel(): number {
+    const buffered = this.#client?.bufferedAmount ?? 0;
+    return this.#framed ? Math.max(this.#toClient.level, buffered) : buffered;
+  }
+
+  #connectorLevel(): number {
+    const buffered = this.#connector?.bufferedAmount ?? 0;
+    return Math.max(this.#toConnector.level, buffered) + this.#queuedControl;
+  }
+
+  /** After each input: sends what was made of it, then grants the credit that is due, both ways. */
+  #settle(): void {
+    this.#flushClient();
+    this.#flushConnector();
+    if (this.#over) return;
+    const gate = this.#gate;
+    const client = this.#clientLevel();
+    const connector = this.#connectorLevel();
+    const all = client + connector + gate.bufferedFromClient + gate.bufferedFromServer;
+    if (all > this.#peak) this.#peak = all;
+    if (client > MAX_BUFFERED) {
+      this.#muted = true;
+      this.finish("CLIENT_STALLED", "the client does not take what it asked for");
+      return;
+    }
+    if (connector > 2 * MAX_BUFFERED) {
+      this.finish("CONNECTOR_STALLED", "the connector does not take what is sent");
+      return;
+    }
+    if (this.#connector) {
+      const credit = this.#connectorWindow.settle(client + gate.bufferedFromServer);
+      if (credit > 0) this.#sendConnector(encodeControl({ t: "credit", bytes: credit }));
+    }
+    if (this.#framed && this.#client) {
+      const credit = this.#clientWindow.settle(connector + gate.bufferedFromClient);
+      if (credit > 0) this.#client.send(encodeControl({ t: "credit", bytes: credit }));
+    }
+    // A plain bridge says nothing when it has drained: look again.
+    if (!this.#framed && client > 0 && this.#poll === null) {
+      this.#poll = setTimeout(() => {
+        this.#poll = null;
+        this.#settle();
+      }, 10);
+    }
+  }
+}
+
+/**
+ * The parts as one array, or null when there is none. A small view of a large message is copied, so that what
+ * waits for credit holds no more memory than it counts for.
+ */
+function joined(parts: readonly Uint8Array[]): Uint8Array | null {
+  if (parts.length === 0) return null;
+  if (parts.length > 1) return concat(parts as Uint8Array[]);
+  const part = parts[0]!;
+  return part.length * 2 < part.buffer.byteLength ? part.slice() : part;
+}

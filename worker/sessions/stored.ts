@@ -1,0 +1,56 @@
+/** What a session keeps in its object's storage: enough to close it properly after a reset of the object. */
+
+import type { Actor } from "../audit/events.ts";
+import type { SessionTotals } from "../audit/store.ts";
+
+/** Running roots of both directions at the end, as the edge counted them. */
+export interface FinalRoots {
+  readonly frontend: { readonly entries: number; readonly root: string };
+  readonly backend: { readonly entries: number; readonly root: string };
+}
+
+export interface EndedSession extends SessionTotals {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly code: string;
+  readonly message: string;
+  /** Null after a reset: what crossed the object since its last start is known to the connector alone. */
+  readonly roots: FinalRoots | null;
+}
+
+export interface StoredSession {
+  readonly sid: string;
+  readonly grant: string;
+  readonly actor: Actor;
+  readonly task: string;
+  readonly taskDigest: string;
+  readonly resource: string;
+  readonly connector: string;
+  readonly started: number;
+  readonly deadline: number;
+  readonly ended: EndedSession | null;
+  /** D1, the grant and the connector know of the end. */
+  readonly settled: boolean;
+  /** The last stored segment of the recording. */
+  readonly recorded: { readonly sequence: number; readonly digest: string; readonly final: boolean } | null;
+}
+
+const KEY = "session";
+
+/** The one record. */
+export class SessionStore {
+  readonly #kv: SyncKvStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#kv = storage.kv;
+  }
+
+  get(): StoredSession | null {
+    return this.#kv.get<StoredSession>(KEY) ?? null;
+  }
+
+  put(session: StoredSession): StoredSession {
+    this.#kv.put(KEY, session);
+    return session;
+  }
+}
