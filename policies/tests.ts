@@ -129,8 +129,9 @@ function runTest(library: Library, decideSql: DecideSql, test: PolicyTest, cover
       );
     }
   }
-  if ("relations" in decision) {
-    for (const rule of task.rules) if (uses(decision, rule)) covered.add(ruleKey(task.name, rule));
+  if (test.sql !== null) {
+    const statement = decision as StatementDecision;
+    for (const rule of task.rules) if (uses(statement, rule)) covered.add(ruleKey(task.name, rule));
   }
   return outcome(test, true, got, "");
 }
