@@ -45,7 +45,7 @@ export function call(walker: QueryWalker, fields: Fields): undefined {
   } else if (parts.length !== 2 || !mayCallQualified(walker, parts[0]!, name)) {
     return refuseFunction(walker, parts.join("."), at);
   }
-  qualifySpecial(walker, parts, at);
+  if (fields["funcformat"] === "COERCE_EXPLICIT_CALL") qualifySpecial(walker, parts, at);
   if (name === "pg_show_all_settings") return refuseFunction(walker, name, at);
   if (name === "current_setting") readsSetting(walker, fields, at);
   if (name === "set_config") changesSetting(walker, fields, at);
@@ -53,7 +53,7 @@ export function call(walker: QueryWalker, fields: Fields): undefined {
 
 /**
  * The grammar reads `json_object(…)` as a call of pg_catalog's function though no schema is written; a server
- * before 16 would look for it on the search path.
+ * before 16 would look for it on the search path. (`extract(… FROM …)` and its like are syntax everywhere.)
  */
 function qualifySpecial(walker: QueryWalker, parts: readonly string[], at: number): undefined {
   if (parts.length !== 2 || parts[0] !== "pg_catalog" || walker.source.name(at, 2)) return;
