@@ -143,6 +143,7 @@ class Deciding {
     const walker = new QueryWalker(this.#world, this.#source, raw.stmt);
     const summary = this.#handle(walker, type, raw.stmt, { start, end });
     checkMaskedReads(walker);
+    checkLookups(walker, type);
     this.#collect(walker);
     if (walker.refused) return walker.refused;
     this.#statements.push({
@@ -150,7 +151,7 @@ class Deciding {
       effect: kind.effect,
       returnsRows: false,
       copyIn: false,
-      lookup: false,
+      lookup: walker.lookups > 0,
       ...summary,
     });
     return null;
@@ -307,6 +308,16 @@ class Deciding {
         return fingerprint;
       },
     };
+  }
+}
+
+/** One lookup for each statement that is counted; a prepared one could be run any number of times uncounted. */
+function checkLookups(walker: QueryWalker, type: string): undefined {
+  const hint = "Look up one value in each statement.";
+  if (walker.lookups > 1)
+    walker.refuse("LOOKUP_NOT_ALLOWED", "a statement may look up only one masked value", { hint });
+  if (walker.lookups > 0 && (type === "PrepareStmt" || walker.changes)) {
+    walker.refuse("LOOKUP_NOT_ALLOWED", "a masked value may only be looked up by a plain query", { hint });
   }
 }
 

@@ -10,6 +10,7 @@ import { call, operator, typeName } from "./calls.ts";
 import { column, field, ignoreStars, systemColumns } from "./columns.ts";
 import { cteColumns, fromItems } from "./from-items.ts";
 import { keepPrimaryKeyGroups } from "./group-by.ts";
+import { pushLookups } from "./lookups.ts";
 import { fieldsOf, isQueryNode } from "./nodes.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 import {
@@ -53,6 +54,8 @@ export class QueryWalker {
   readonly systemColumns: readonly string[];
   /** Calls that keep their bare name because the server reads that name specially. */
   readonly bareCalls = new Set<Fields>();
+  /** How many rows are looked up by masked values. */
+  lookups = 0;
   /** Conditions for the view of a reference that may stand before its filter. */
   readonly pushed = new Map<Fields, readonly string[]>();
   /** Stars that read no column. */
@@ -178,6 +181,7 @@ export class QueryWalker {
     if (!compound) {
       keepPrimaryKeyGroups(fields, items, this.source);
       pushConditions(this, fields["whereClause"], items);
+      pushLookups(this, fields, items);
     }
     this.locking(fields, items);
     for (const key in fields) {

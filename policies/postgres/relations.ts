@@ -214,6 +214,21 @@ export function isTableForm(select: Fields): boolean {
   return star !== null && typeOf(list(star["fields"])[0]) === "A_Star" && star["location"] === -1;
 }
 
+/** True when a column's name surely means this item: by its qualifier, or because no other item has the column. */
+export function meansItem(item: Item, items: readonly Item[], parts: readonly string[]): boolean {
+  if (parts.length === 1) {
+    return (
+      items.every((other) => other.columns !== null) &&
+      items.filter((other) => other.columns!.has(parts[0]!)).length === 1
+    );
+  }
+  return (
+    parts.length === 2 &&
+    parts[0] === item.name &&
+    items.filter((other) => other.name === item.name).length === 1
+  );
+}
+
 /** Repeats safe conditions of a WHERE inside of the filtered views that they are about. */
 export function pushConditions(walker: QueryWalker, where: unknown, items: readonly Item[]): undefined {
   if (where === undefined) return;
@@ -223,13 +238,7 @@ export function pushConditions(walker: QueryWalker, where: unknown, items: reado
     const safe = safeConditions(where, (parts) => {
       const name = parts.at(-1)!;
       const column = view.columns.find((entry) => entry.name === name && !entry.masked);
-      const means =
-        parts.length === 1
-          ? items.filter((other) => other.columns?.has(name)).length === 1
-          : parts.length === 2 &&
-            parts[0] === item.name &&
-            items.filter((other) => other.name === item.name).length === 1;
-      return column && means ? { name, type: column.column.type } : null;
+      return column && meansItem(item, items, parts) ? { name, type: column.column.type } : null;
     });
     if (safe.length > 0) {
       const conditions = safe.map((condition) => condition.render(quoteName(condition.column)));

@@ -211,11 +211,10 @@ function view(
       const known = plain ? cache.get(key) : undefined;
       if (known) return known;
       // OFFSET 0 keeps the planner from running a predicate of the statement on rows that the filter hides.
-      const rows = filter
-        ? ` WHERE ${[`(${filter.render(null)})`, ...conditions].join(" AND ")} OFFSET 0`
-        : where
-          ? ` WHERE ${where}`
-          : "";
+      const parts = [filter ? `(${filter.render(null)})` : where, ...conditions].filter(
+        (part) => part !== null,
+      );
+      const rows = parts.length > 0 ? ` WHERE ${parts.join(" AND ")}${filter ? " OFFSET 0" : ""}` : "";
       const shown = [...columns.map((column) => column.sql), ...system];
       const sql =
         `SELECT ${shown.join(", ")} FROM ${options.only ? "ONLY " : ""}${qualified(relation.schema, relation.name)}` +
