@@ -209,7 +209,7 @@ class Deciding {
         this.#declared.push(nameOf(fields, "portalname"));
         return {};
       case "FetchStmt":
-        this.#fetch(walker, nameOf(fields, "portalname"));
+        this.#knowsCursor(walker, nameOf(fields, "portalname"));
         return { returnsRows: !fields["ismove"] };
       default:
         // DEALLOCATE and CLOSE name something that this session made through the gate, or nothing.
@@ -232,7 +232,7 @@ class Deciding {
     return {};
   }
 
-  #fetch(walker: QueryWalker, name: string): undefined {
+  #knowsCursor(walker: QueryWalker, name: string): undefined {
     if (this.#cursors.has(name) || this.#declared.includes(name)) return;
     walker.refuse("CURSOR_UNKNOWN", `this session has not declared a cursor ${name}`, {
       hint: "Use DECLARE … CURSOR FOR first.",

@@ -107,7 +107,7 @@ export const adversarialCases: readonly (readonly [attack: string, expected: str
   ["M1", "copy", "SELECT percent_rank('x') WITHIN GROUP (ORDER BY ssn) FROM customers"],
   ["M1", "RELATION_NOT_GRANTED", "SELECT * FROM customers, secrets"],
   ["M1", "copy", "SELECT system_user, user"],
-  ["M1", "SYNTAX_NOT_ALLOWED", "SELECT merge_action()"],
+  ["P13", "copy", "SELECT merge_action()"],
   [
     "M1",
     "copy",

@@ -4,7 +4,8 @@
  */
 import { createParser, type Parser, type ParserFactory } from "../../policies/postgres/parser.ts";
 
-const inWorkerd = globalThis.navigator?.userAgent === "Cloudflare-Workers";
+const { navigator } = globalThis as { navigator?: { userAgent?: string } };
+const inWorkerd = navigator?.userAgent === "Cloudflare-Workers";
 
 let parser: Promise<Parser> | null = null;
 
@@ -19,6 +20,8 @@ async function load(): Promise<Parser> {
   const { createRequire } = await import("node:module");
   const require = createRequire(import.meta.url);
   const glue = (await import("../../build/parser/libpg-query.js" as string)) as { default: ParserFactory };
-  const module = require("../../build/parser/libpg-query.wasm?module") as { default: WebAssembly.Module } | WebAssembly.Module;
+  const module = require("../../build/parser/libpg-query.wasm?module") as
+    | { default: WebAssembly.Module }
+    | WebAssembly.Module;
   return createParser("default" in module ? module.default : module, glue.default);
 }
