@@ -15,12 +15,13 @@ import { CLIENT_SUBPROTOCOL, CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts"
 import type { Actor, EventFacts, NewEvent } from "../audit/events.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
 import { recordSessionEnd, recordSessionProgress, recordSessionStart } from "../audit/store.ts";
-import { findTask } from "../bundle.ts";
+import { bundle, findTask } from "../bundle.ts";
 import { type Bindings, bindingsFrom } from "../env.ts";
 import type { HoldVerdict, StartResult } from "../grants/object.ts";
 import { grantOwner, sessionEnded, sessionStarted } from "../grants/open.ts";
 import { CONNECTOR_HEADER, offeredProtocols, TICKET_HEADER } from "../headers.ts";
 import { type Problem, problem } from "../identity/http.ts";
+import { logComplete, logEnd, logStart } from "../log/session.ts";
 import { eventFor } from "./audit.ts";
 import { judgeSegment, rootFault, type SegmentVerdict } from "./chain.ts";
 import { Holds } from "./holds.ts";
@@ -131,7 +132,15 @@ export class SessionObject extends DurableObject<Bindings> {
     const { sid, actor, connector } = ask;
     const stored = this.#store.put({
       ...{ sid, grant: grant.id, actor, task: task.name, taskDigest: task.digest, resource: task.resource },
-      ...{ connector, started: now, deadline: grant.expires, ended: null, settled: false, recorded: null },
+      ...{
+        connector,
+        connectorKey: "",
+        started: now,
+        deadline: grant.expires,
+        ended: null,
+        settled: false,
+        recorded: null,
+      },
     });
     this.#task = withBudget(task, grant.budget);
     this.#facts = factsOf(stored, ask.client);
@@ -162,6 +171,7 @@ export class SessionObject extends DurableObject<Bindings> {
         const event = eventFor(fact, task, this.#facts);
         if (event) this.#outbox.add(event);
       },
+      opened: () => this.#schedule(),
       ended: (end) => this.#ended(end),
       hold: (hold) => void this.#holds?.ask(hold),
       cancel: (processId, secretKey) => this.ctx.waitUntil(this.#cancelSibling(stored, processId, secretKey)),
@@ -179,7 +189,26 @@ export class SessionObject extends DurableObject<Bindings> {
       data: { params: ask.params, statedReason: ask.reason },
     });
     const row = { id: sid, grant, issuer, subject, name, task, resource, reason: ask.reason, started };
-    await Promise.all([recordSessionStart(this.#env.DB, row), this.#outbox.flush()]);
+    const { connector } = stored;
+    const connectorKey = await this.#env.CONNECTORS.getByName(connector).verifierKey();
+    if (connectorKey === null) {
+      this.#relay!.finish("CONNECTOR_OFFLINE", "the connector is not enrolled");
+      return;
+    }
+    this.#store.put({ ...this.#store.get()!, connectorKey });
+    const facts = { session: sid, started, actor, task: findTask(task)!, policies: bundle.digest };
+    await Promise.all([
+      recordSessionStart(this.#env.DB, row),
+      this.#outbox.flush(),
+      logStart(this.#env, {
+        ...facts,
+        connector,
+        connectorKey,
+        grant,
+        params: ask.params,
+        reason: ask.reason,
+      }),
+    ]);
   }
 
   async #dial(stored: StoredSession, ask: SessionAsk, task: Task): Promise<void> {
@@ -326,13 +355,19 @@ export class SessionObject extends DurableObject<Bindings> {
     return judgeSegment(this.#store.get(), connector, header);
   }
 
-  /** A segment is in the store. The last one is held against what the edge itself counted. */
-  async segmentStored(header: SegmentHeader, digest: string): Promise<void> {
+  /**
+   * A segment is in the store. The last one is held against what the edge itself counted, and is put into the log
+   * with the connector's statement. Throws when the log does not take it: the connector sends it again.
+   */
+  async segmentStored(header: SegmentHeader, digest: string, statement: string | null): Promise<void> {
     const stored = this.#store.get();
     if (!stored || header.sequence !== (stored.recorded?.sequence ?? -1) + 1) return;
     const final = header.final !== undefined;
-    this.#store.put({ ...stored, recorded: { sequence: header.sequence, digest, final } });
-    const message = final && stored.ended ? rootFault(stored.ended.roots, header) : null;
+    const unstated = final
+      ? await logComplete(this.#env, header, digest, statement, stored.connectorKey)
+      : null;
+    this.#store.put({ ...this.#store.get()!, recorded: { sequence: header.sequence, digest, final } });
+    const message = (final && stored.ended ? rootFault(stored.ended.roots, header) : null) ?? unstated;
     if (message !== null) {
       this.#outbox.add({
         ...{ ...factsOf(stored, {}), type: "session.alarm", severity: "alarm", reason: "RECORDING_MISMATCH" },
@@ -410,6 +445,7 @@ export class SessionObject extends DurableObject<Bindings> {
       recordSessionEnd(this.#env.DB, stored.sid, { ...totals, ended: at, end_code: code, roots }),
       sessionEnded(this.#env, stored.grant, stored.sid, { statements, rows, bytes }),
       this.#env.CONNECTORS.getByName(stored.connector).ended(stored.sid, !PLANNED.has(code)),
+      logEnd(this.#env, stored.sid, { at, code, roots }),
       this.#outbox.flush(),
     ]);
     const settled = told.every((one) => one.status === "fulfilled" && one.value !== false);
@@ -434,12 +470,15 @@ export class SessionObject extends DurableObject<Bindings> {
     const relay = this.#relay;
     const stored = this.#store.get();
     if (!relay || relay.end || !stored) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     const due = this.#due(relay, stored);
     if (due.at <= Date.now()) {
       relay.finish(due.code, due.message);
       return;
     }
-    this.#timer = setTimeout(() => this.#schedule(), Math.min(due.at - Date.now(), HEARTBEAT_MS));
+    // A busy session may become idle at any time: look again before its patience could have run out twice.
+    const again = Math.min(due.at - Date.now(), HEARTBEAT_MS, this.#task!.session.idleMs);
+    this.#timer = setTimeout(() => this.#schedule(), again);
   }
 
   #due(relay: PostgresRelay, stored: StoredSession): { at: number; code: string; message: string } {

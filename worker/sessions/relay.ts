@@ -61,6 +61,8 @@ export interface RelayOptions {
   decider(catalog: Catalog): StatementDecider;
   /** Each fact of the session, for the audit log. */
   event(event: GateEvent): void;
+  /** The target is open. */
+  opened(): void;
   /** Once, last. The sockets are still open then. */
   ended(end: RelayEnd): void;
   hold?(hold: GateHold): void;
@@ -344,6 +346,7 @@ export class PostgresRelay {
     }
     this.#isOpen = true;
     this.#gate.opened({ parameters, serverVersion, decider, catalog });
+    this.#options.opened();
   }
 
   // --- from the gate ------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ export interface StoredSession {
   readonly taskDigest: string;
   readonly resource: string;
   readonly connector: string;
+  /** The vkey that the connector's statement about its recording has to verify with. */
+  readonly connectorKey: string;
   readonly started: number;
   readonly deadline: number;
   readonly ended: EndedSession | null;
