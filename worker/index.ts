@@ -11,6 +11,8 @@ import { ambiguousPath, shieldAnswer } from "./headers.ts";
 import { type Caller, problem, requireCaller } from "./identity/http.ts";
 import { issuersFrom } from "./identity/issuers.ts";
 import { identityRoutes } from "./identity/routes.ts";
+import { mayReadEntries } from "./log/readers.ts";
+import { logRoutes } from "./log/routes.ts";
 import { recordingRoutes } from "./recordings/routes.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
 import { VERSION } from "./version.ts";
@@ -81,6 +83,7 @@ app.get("/api/tasks", requireCaller() as never, (context) => {
 app.route("/", connectorRoutes() as never);
 app.route("/", sessionRoutes() as never);
 app.route("/", recordingRoutes() as never);
+app.route("/log", logRoutes<Bindings>(mayReadEntries) as never);
 app.route("/", identityRoutes(bundle) as never);
 app.route("/", grantRoutes(bundle) as never);
 app.route("/", consoleRoutes(bundle) as never);

@@ -67,7 +67,12 @@ let genuine: Files;
 let other: Files;
 
 /** The bundle's files of a session as an honest edge exports them, out of a log with other sessions around. */
-async function bundleOf(session: string, salt: string, by: Parties): Promise<Files> {
+async function bundleOf(
+  session: string,
+  salt: string,
+  by: Parties,
+  ending: Partial<Extract<LogEntry, { type: "session.end" }>> = {},
+): Promise<Files> {
   const recording = record(session, 6, salt);
   const last = recording.sealed.at(-1)!;
   const statement = await signStatement(
@@ -99,6 +104,7 @@ async function bundleOf(session: string, salt: string, by: Parties): Promise<Fil
     roots: recording.roots,
     recording: { segments: recording.sealed.length, last: last.digest },
     connector: statement,
+    ...ending,
   };
   const filler = (n: number): LogEntry => ({
     v: 1,
@@ -217,6 +223,40 @@ describe("a genuine recording", () => {
     const stranger = await newSigner("witness.example/w2", NOTE_COSIGNATURE);
     const report = await verify(genuine, keysOf(parties.log, parties.connector, stranger));
     expect(failed(report)).toEqual(["witness cosignature"]);
+  });
+});
+
+describe("R3 an honest recording that broke off", () => {
+  const withEnd = (change: Partial<Extract<LogEntry, { type: "session.end" }>>) =>
+    bundleOf("s_1", "", parties, change);
+
+  test("messages that did not reach the edge any more are no fault; the beginning has to be the same", async () => {
+    const { sealed } = record("s_1", 6);
+    const header = sealed[4]!.header;
+    const roots = {
+      frontend: record("s_1", 6).roots.frontend,
+      backend: { entries: header.backend.next, root: header.backend.root },
+    };
+    const report = await verify(await withEnd({ roots }));
+    expect(of(report, "edge's root")).toMatchObject({ verdict: "PASS" });
+    expect(of(report, "edge's root").detail).toContain("but for the last 2 from the database");
+    const forged = { ...roots, backend: { ...roots.backend, root: "00".repeat(32) } };
+    expect(failed(await verify(await withEnd({ roots: forged })))).toEqual(["edge's root"]);
+  });
+
+  test("messages that the edge sent and nobody recorded are named", async () => {
+    const { frontend, backend } = record("s_1", 6).roots;
+    const report = await verify(
+      await withEnd({ roots: { frontend: { ...frontend, entries: 15 }, backend } }),
+    );
+    expect(failed(report)).toEqual(["edge's root"]);
+    expect(of(report, "edge's root").detail).toContain("the last 3 messages that the edge sent");
+  });
+
+  test("after a restart of the edge only the connector vouches, and the report says so", async () => {
+    const report = await verify(await withEnd({ roots: null, code: "EDGE_RESTARTED" }));
+    expect(report.ok).toBe(true);
+    expect(of(report, "edge's root").verdict).toBe("NOT CHECKED");
   });
 });
 

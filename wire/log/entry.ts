@@ -32,7 +32,7 @@ const sessionStart = v.strictObject({
   /** Who records: its name and the vkey that its statement at the end has to verify with (`statement.ts`). */
   connector: v.strictObject({ name: text, key: text }),
   grant: text,
-  params: v.record(text, text),
+  params: v.record(text, v.pipe(v.string(), v.maxLength(10_000))),
   reason: v.nullable(text),
   approvals: v.array(v.strictObject({ actor, time })),
   recording: v.strictObject({ level: text, durability: text, onFailure: text }),
@@ -53,8 +53,8 @@ const sessionEnd = v.strictObject({
   session,
   /** Why it ended: a reason code. */
   code: text,
-  /** The edge's own roots over the same stream that the connector recorded. */
-  roots,
+  /** The edge's own roots over the same stream that the connector recorded; null when the edge restarted. */
+  roots: v.nullable(roots),
   /** The stored recording as the edge verified it; null when it was not complete when the session was closed. */
   recording: v.nullable(v.strictObject({ segments: count, last: digest })),
   /** The connector's signed statement about its recording (a note); null when it never came. */

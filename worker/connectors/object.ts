@@ -15,6 +15,7 @@ import { resourcesOf } from "../bundle.ts";
 import { type Bindings, bindingsFrom } from "../env.ts";
 import { type Problem, problem } from "../identity/http.ts";
 import { hashOf } from "../identity/secrets.ts";
+import { connectorKey } from "../log/session.ts";
 import {
   CLOSE_ENDED,
   CLOSE_VIOLATION,
@@ -130,6 +131,12 @@ export class ConnectorObject extends DurableObject<Bindings> {
     this.#tell({ type: "connector.enrolled", severity, data: { thumbprint: read.thumbprint } });
     if (before) await this.#expel("CONNECTOR_REPLACED", "the connector's name was given to another key");
     return { ok: true, thumbprint: read.thumbprint };
+  }
+
+  /** The vkey that the connector's statements about recordings verify with; null when it is not enrolled. */
+  verifierKey(): string | null {
+    const enrolled = this.#registry.enrolled;
+    return enrolled && connectorKey(this.#name, enrolled.key);
   }
 
   /** Takes the connector's key away: its sockets close and its sessions end. */

@@ -68,7 +68,7 @@ export type ProvenEntry =
   | LogFailure;
 
 /** Entries that a session has at most once. */
-const once = new Set<LogEntry["type"]>(["session.start", "session.end"]);
+const once = new Set<LogEntry["type"]>(["session.start", "session.end", "recording.complete"]);
 /** Entries put into one checkpoint at most. */
 const BATCH = 4 * TILE_WIDTH;
 /** Entries that may wait for R2. */
@@ -191,10 +191,12 @@ export class LogObject extends DurableObject<LogEnv> {
     }
   }
 
-  /** Proofs of every entry about a session, in order. */
-  async proofsOf(session: string): Promise<ProvenEntry[]> {
+  /** Proofs of the entries about a session, of all types or those given, in order. */
+  async proofsOf(session: string, types?: readonly string[]): Promise<ProvenEntry[]> {
     const proofs: ProvenEntry[] = [];
-    for (const { idx } of this.#journal.ofSession(session)) proofs.push(await this.proof(idx));
+    for (const { idx, type } of this.#journal.ofSession(session)) {
+      if (!types || types.includes(type)) proofs.push(await this.proof(idx));
+    }
     return proofs;
   }
 

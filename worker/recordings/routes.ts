@@ -4,12 +4,15 @@
  */
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
+import { fromBase64, fromUtf8 } from "../../wire/log/bytes.ts";
 import { MAX_SEGMENT, readSegment } from "../../wire/recording.ts";
 import { recordEvents } from "../audit/record.ts";
 import { findSession } from "../audit/store.ts";
 import { authenticateConnector } from "../connectors/authenticate.ts";
 import type { Bindings } from "../env.ts";
 import { type Caller, callerActor, type Problem, problem, requireCaller } from "../identity/http.ts";
+import { proofDocument } from "../log/proofs.ts";
+import { logRead } from "../log/session.ts";
 import { isSessionId } from "../sessions/ticket.ts";
 import { getSegment, listSegments, putSegment } from "./store.ts";
 
@@ -36,6 +39,13 @@ export function recordingRoutes(): Hono<Routes> {
     const object = last && (await getSegment(context.env.RECORDINGS, sid, last.sequence));
     const read = object && readSegment(new Uint8Array(await object.arrayBuffer()));
     return context.json({ segments, final: read?.ok ? (read.header.final?.reason ?? null) : null });
+  });
+
+  app.get("/api/sessions/:id/recording/proof", requireCaller() as never, async (context) => {
+    const sid = await readable(context, null);
+    if (sid === null) return problem(unknownSession);
+    const proofs = await proofDocument(context.env, sid);
+    return proofs.ok ? context.json(proofs.document) : refuse(503, proofs.code, proofs.message);
   });
 
   app.get("/api/sessions/:id/recording/:sequence", requireCaller() as never, async (context) => {
@@ -71,6 +81,7 @@ async function readable(context: Context<Routes>, sequence: number | null): Prom
     await recordEvents(context.env, [
       { ...facts, type: "recording.read", severity: "info", data: { sequence } },
     ]);
+    await logRead(context.env, id, identity, Date.now());
   }
   return id;
 }
@@ -112,7 +123,15 @@ async function upload(context: Context<Routes>): Promise<Response> {
   if (stored === "different") {
     return refuse(409, "SEGMENT_EXISTS", "this segment is stored already, with other bytes");
   }
-  await session.segmentStored(header, digest);
+  try {
+    await session.segmentStored(header, digest, statementFrom(context.req.header("wicket-statement")));
+  } catch {
+    return refuse(
+      503,
+      "LOG_UNAVAILABLE",
+      "the end of the recording could not be put into the log; try again",
+    );
+  }
   return Response.json({ sequence, digest }, { status: stored === "created" ? 201 : 200 });
 }
 
@@ -132,6 +151,12 @@ async function readUpTo(body: ReadableStream<Uint8Array> | null, limit: number):
     at += part.length;
   }
   return bytes;
+}
+
+/** The connector's statement about the whole recording, beside its last segment; base 64 of a signed note. */
+function statementFrom(header: string | undefined): string | null {
+  const bytes = header === undefined || header.length > 8192 ? null : fromBase64(header);
+  return bytes && fromUtf8(bytes);
 }
 
 function sequenceFrom(text: string): number | null {
