@@ -3,6 +3,10 @@ import { defineConfig } from "vitest/config";
 
 const pure = ["wire/**/*.test.ts", "policies/**/*.test.ts"];
 const nodeOnly = ["{wire,policies}/**/*.node.test.ts"];
+// A key for tests, in the place of the deployment's secret.
+process.env["SIGNING_KEY"] ??=
+  '{"kty":"OKP","crv":"Ed25519","d":"clIZVP5LJCELbapTEw4z4SeRCUKTIIPnC5Q7uSNU17M","x":"M-wNm-eULA-sT70adKsCWZBhTNYZ4TD-cQHqsBFZFd0"}';
+
 const workerd = { compatibilityDate: "2026-11-17", compatibilityFlags: ["nodejs_compat"] };
 
 /**

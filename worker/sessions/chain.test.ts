@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { type SegmentHeader, SegmentWriter } from "../../wire/recording.ts";
+import { judgeSegment, rootFault } from "./chain.ts";
+import type { FinalRoots, StoredSession } from "./stored.ts";
+
+const stored = { sid: "s", connector: "demo", recorded: null } as unknown as StoredSession;
+
+function segments(): SegmentHeader[] {
+  const writer = new SegmentWriter("s");
+  const headers: SegmentHeader[] = [];
+  for (const kind of ["event", "frontend", "backend"] as const) {
+    writer.add({ kind, at: 1, bytes: new Uint8Array([1]) });
+    headers.push(writer.seal(1).header);
+  }
+  headers.push(writer.seal(1, { reason: "X" }).header);
+  return headers;
+}
+
+test("R2 the next segment follows the stored one, and nothing follows the last", () => {
+  const [first, second, , last] = segments() as [SegmentHeader, SegmentHeader, SegmentHeader, SegmentHeader];
+  const after = (sequence: number, digest: string, final = false): StoredSession => ({
+    ...stored,
+    recorded: { sequence, digest, final },
+  });
+  expect(judgeSegment(stored, "demo", first)).toEqual({ ok: true, again: false });
+  expect(judgeSegment(stored, "demo", second)).toMatchObject({ code: "SEQUENCE_GAP" });
+  expect(judgeSegment(after(0, second.prev!), "demo", second)).toEqual({ ok: true, again: false });
+  expect(judgeSegment(after(0, second.prev!), "demo", first)).toEqual({ ok: true, again: true });
+  expect(judgeSegment(after(0, "0".repeat(64)), "demo", second)).toMatchObject({ code: "PREV_MISMATCH" });
+  expect(judgeSegment(after(2, last.prev!, true), "demo", last)).toMatchObject({ code: "AFTER_FINAL" });
+  expect(judgeSegment(stored, "other", first)).toMatchObject({ status: 403 });
+  expect(judgeSegment(null, "demo", first)).toMatchObject({ status: 404 });
+});
+
+test("R2 the end of a recording is held against what crossed the edge", () => {
+  const final = segments()[3]!;
+  const edge: FinalRoots = {
+    frontend: { entries: 2, root: final.frontend.root },
+    backend: { entries: 1, root: final.backend.root },
+  };
+  expect(rootFault(edge, final)).toBeNull();
+  expect(rootFault(null, final)).toBeNull();
+  const other = "0".repeat(64);
+  expect(rootFault({ ...edge, backend: { entries: 1, root: other } }, final)).toContain("not those");
+  expect(rootFault({ ...edge, frontend: { entries: 2, root: other } }, final)).toContain("not those");
+  // A broken socket: sent and not received is possible, received and not recorded is not.
+  expect(rootFault({ ...edge, frontend: { entries: 3, root: other } }, final)).toBeNull();
+  expect(rootFault({ ...edge, backend: { entries: 0, root: other } }, final)).toBeNull();
+  expect(rootFault({ ...edge, frontend: { entries: 1, root: other } }, final)).toContain("never sent");
+  expect(rootFault({ ...edge, backend: { entries: 2, root: other } }, final)).toContain("lacks");
+});
