@@ -514,12 +514,14 @@ export class SessionObject extends DurableObject<Bindings> {
     else await this.#awaitRecording(stored, stored.ended);
   }
 
+  /** What is left to do after the end: wait for the recording, say so when it is late, and forget the session. */
   async #awaitRecording(stored: StoredSession, ended: EndedSession): Promise<void> {
+    const late = ended.at + RECORDING_LATE_MS;
+    if (Date.now() < late) return this.ctx.storage.setAlarm(late);
     const never = stored.recorded === null && ended.roots?.backend.entries === 0;
     if (never || stored.recorded?.final || Date.now() >= ended.at + RECORDING_GIVEN_UP_MS) {
       await this.ctx.storage.deleteAlarm();
-      await this.ctx.storage.deleteAll();
-      return;
+      return this.ctx.storage.deleteAll();
     }
     this.#outbox.add({
       ...{ ...factsOf(stored, {}), type: "recording.gap", severity: "alarm", reason: "RECORDING_INCOMPLETE" },
