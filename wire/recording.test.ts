@@ -54,6 +54,21 @@ const sample = () =>
   ]);
 
 describe("segments", () => {
+  test("a writer that takes up a crashed one's work makes the same bytes", () => {
+    const whole = sample();
+    for (let cut = 1; cut < whole.length; cut++) {
+      const writer = new SegmentWriter("s1", whole[cut - 1]);
+      expect(writer.sequence).toBe(cut);
+      for (const segment of whole.slice(cut)) {
+        const read = readSegment(segment.bytes);
+        if (!read.ok) throw new Error(read.message);
+        for (const one of read.entries) writer.add(one);
+        expect(writer.seal(1_700_000_020_000, segment.header.final).digest).toBe(segment.digest);
+      }
+    }
+    expect(() => new SegmentWriter("s1", whole.at(-1)).seal(0)).toThrow(RangeError);
+  });
+
   test("keep every entry, and verify", () => {
     fc.assert(
       fc.property(fc.array(fc.array(entry, { maxLength: 5 }), { minLength: 1, maxLength: 4 }), (groups) => {

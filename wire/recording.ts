@@ -131,8 +131,12 @@ export class RunningRoot {
   #root: Uint8Array;
   #count = 0;
 
-  constructor(session: string, direction: Direction) {
-    this.#root = createHash("sha256").update(`wicket.recording.v1${session}${direction}`).digest();
+  /** `after`: goes on from a state that was stored, instead of from the start. */
+  constructor(session: string, direction: Direction, after?: DirectionState) {
+    if (after) {
+      this.#root = Uint8Array.from(after.root.match(/../g)!, (pair) => Number.parseInt(pair, 16));
+      this.#count = after.next;
+    } else this.#root = createHash("sha256").update(`wicket.recording.v1${session}${direction}`).digest();
   }
 
   /** Entries so far; the number of the next one. */
@@ -169,9 +173,9 @@ export class RecordingRoots {
   readonly frontend: RunningRoot;
   readonly backend: RunningRoot;
 
-  constructor(session: string) {
-    this.frontend = new RunningRoot(session, "frontend");
-    this.backend = new RunningRoot(session, "backend");
+  constructor(session: string, after?: SegmentHeader) {
+    this.frontend = new RunningRoot(session, "frontend", after?.frontend);
+    this.backend = new RunningRoot(session, "backend", after?.backend);
   }
 
   /** Adds an entry to the direction that it belongs to. False when an elided payload is malformed. */
@@ -201,9 +205,16 @@ export class SegmentWriter {
   #first = { frontend: 0, backend: 0 };
   #final = false;
 
-  constructor(session: string) {
+  /** `after`: the last sealed segment of the session, when a crashed writer's work is taken up. */
+  constructor(session: string, after?: Pick<SealedSegment, "header" | "digest">) {
     this.session = session;
-    this.#roots = new RecordingRoots(session);
+    this.#roots = new RecordingRoots(session, after?.header);
+    if (!after) return;
+    const { header, digest } = after;
+    this.#sequence = header.sequence + 1;
+    this.#prev = digest;
+    this.#first = { frontend: header.frontend.next, backend: header.backend.next };
+    this.#final = header.final !== undefined;
   }
 
   /** Bytes of entries that are not in a sealed segment yet. */
@@ -219,6 +230,11 @@ export class SegmentWriter {
   /** The running roots after everything added. */
   get roots(): RecordingRoots {
     return this.#roots;
+  }
+
+  /** Number of the segment that is being gathered. */
+  get sequence(): number {
+    return this.#sequence;
   }
 
   /**
