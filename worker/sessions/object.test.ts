@@ -15,7 +15,8 @@ import { migrate } from "../audit/test-database.ts";
 import { bundle } from "../bundle.ts";
 import { bindingsFrom } from "../env.ts";
 import { openGrant } from "../grants/open.ts";
-import type { SessionAsk, SessionObject } from "./object.ts";
+import type { SessionObject } from "./object.ts";
+import type { SessionAsk } from "./opening.ts";
 import { newSessionId } from "./ticket.ts";
 
 const env = bindingsFrom(unchecked);

@@ -8,57 +8,37 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { createDecider } from "../../policies/postgres/decide.ts";
-import { mayWrite, startupOptions } from "../../policies/postgres/pins.ts";
 import type { Task } from "../../policies/task.ts";
 import type { SegmentHeader } from "../../wire/recording.ts";
 import { CLIENT_SUBPROTOCOL, CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
-import type { Actor, EventFacts, NewEvent } from "../audit/events.ts";
+import type { EventFacts } from "../audit/events.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
-import { recordSessionEnd, recordSessionProgress, recordSessionStart } from "../audit/store.ts";
+import { recordSessionProgress, recordSessionStart } from "../audit/store.ts";
 import { bundle, findTask } from "../bundle.ts";
 import { type Bindings, bindingsFrom } from "../env.ts";
 import type { HoldVerdict, StartResult } from "../grants/object.ts";
-import { grantOwner, sessionEnded, sessionStarted } from "../grants/open.ts";
+import { grantOwner, sessionStarted } from "../grants/open.ts";
 import { CONNECTOR_HEADER, offeredProtocols, TICKET_HEADER } from "../headers.ts";
-import { type Problem, problem } from "../identity/http.ts";
-import { logComplete, logEnd, logStart } from "../log/session.ts";
+import { problem } from "../identity/http.ts";
+import { logStart } from "../log/session.ts";
 import { eventFor } from "./audit.ts";
-import { judgeSegment, rootFault, type SegmentVerdict } from "./chain.ts";
+import type { SegmentVerdict } from "./chain.ts";
+import { dueOf, EXPIRED, OPEN_MS } from "./due.ts";
+import { SessionEnding } from "./ending.ts";
 import { Holds } from "./holds.ts";
+import { dialFor, factsOf, type Opened, refused, type SessionAsk, withBudget } from "./opening.ts";
 import { parser } from "./parser.ts";
 import { PostgresRelay, type RelayEnd, type Waiting } from "./relay.ts";
 import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, upgraded } from "./sockets.ts";
-import { type EndedSession, SessionStore, type StoredSession } from "./stored.ts";
+import { SessionStore, type StoredSession } from "./stored.ts";
 import { hex, Ticket, unhex } from "./ticket.ts";
 
-/** The target must be open and the client must have come within this time, milliseconds. */
-export const OPEN_MS = 15_000;
 /** How often a running session shows its counters, and how late a reset is noticed at most. */
 const HEARTBEAT_MS = 30_000;
-const RETRY_MS = 2_000;
 /** A peer that has not taken the end after this time is cut off with the object. */
 const LINGER_MS = 5_000;
-/** When a recording without its end is reported, and when it is no longer waited for. */
-const RECORDING_LATE_MS = 10 * 60_000;
-const RECORDING_GIVEN_UP_MS = 30 * 24 * 3_600_000;
 /** Largest message of a client that is held in memory: with it a record always fits into a segment. */
 const MAX_MESSAGE = 768 * 1024;
-
-/** What a door asks for, after the grant said yes. */
-export interface SessionAsk {
-  readonly sid: string;
-  readonly grant: string;
-  readonly actor: Actor;
-  readonly task: string;
-  readonly taskDigest: string;
-  /** Canonical, as `mayStart` returned them. */
-  readonly params: Readonly<Record<string, string>>;
-  readonly reason: string | null;
-  readonly connector: string;
-  readonly client: { readonly ip?: string; readonly userAgent?: string };
-}
-
-export type Opened = { readonly ok: true } | (Problem & { readonly ok: false });
 
 /** A session as its object knows it. */
 export interface SessionSummary {
@@ -79,6 +59,7 @@ export interface SessionSummary {
 export class SessionObject extends DurableObject<Bindings> {
   readonly #env: Bindings;
   readonly #store: SessionStore;
+  readonly #ending: SessionEnding;
   #relay: PostgresRelay | null = null;
   #task: Task | null = null;
   #holds: Holds | null = null;
@@ -87,7 +68,6 @@ export class SessionObject extends DurableObject<Bindings> {
   #connector: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #outboxOnce: AuditOutbox | null = null;
-  #settling: Promise<void> | null = null;
   /** A kill that came before there was anything to kill. */
   #killed: { code: string; message: string } | null = null;
   #facts: EventFacts = {};
@@ -96,6 +76,7 @@ export class SessionObject extends DurableObject<Bindings> {
     super(ctx, env);
     this.#env = bindingsFrom(env);
     this.#store = new SessionStore(ctx.storage);
+    this.#ending = new SessionEnding({ env: this.#env, ctx, store: this.#store, outbox: () => this.#outbox });
   }
 
   // --- opening ------------------------------------------------------------------------------------------
@@ -212,26 +193,8 @@ export class SessionObject extends DurableObject<Bindings> {
   }
 
   async #dial(stored: StoredSession, ask: SessionAsk, task: Task): Promise<void> {
-    const relations = new Map(
-      task.rules.map(({ schema, relation: name }) => [`${schema}.${name}`, { schema, name }]),
-    );
-    const { level, onFailure, durability } = task.recording;
-    const dialled = await this.#env.CONNECTORS.getByName(stored.connector).dial({
-      v: 1,
-      t: "dial",
-      session: stored.sid,
-      ticket: this.#ticket!.value,
-      resource: stored.resource,
-      url: `/connector/sessions/${stored.sid}`,
-      task: {
-        ...{ name: task.name, digest: task.digest, readOnly: !mayWrite(task) },
-        ...{ relations: [...relations.values()], functions: [...task.functions] },
-      },
-      options: startupOptions(task, ask.params),
-      user: { application_name: `wicket/${stored.sid}` },
-      recording: { level, onFailure, durability },
-      deadline: stored.deadline,
-    });
+    const dial = dialFor(stored, task, this.#ticket!.value, ask.params);
+    const dialled = await this.#env.CONNECTORS.getByName(stored.connector).dial(dial);
     if (!dialled.ok) this.#relay!.finish(dialled.code, dialled.message);
   }
 
@@ -348,33 +311,14 @@ export class SessionObject extends DurableObject<Bindings> {
     };
   }
 
-  // --- its recording ------------------------------------------------------------------------------------
-
   /** Whether a segment is the next one of this session's recording, by its header. */
   segmentMay(connector: string, header: SegmentHeader): SegmentVerdict {
-    return judgeSegment(this.#store.get(), connector, header);
+    return this.#ending.segmentMay(connector, header);
   }
 
-  /**
-   * A segment is in the store. The last one is held against what the edge itself counted, and is put into the log
-   * with the connector's statement. Throws when the log does not take it: the connector sends it again.
-   */
-  async segmentStored(header: SegmentHeader, digest: string, statement: string | null): Promise<void> {
-    const stored = this.#store.get();
-    if (!stored || header.sequence !== (stored.recorded?.sequence ?? -1) + 1) return;
-    const final = header.final !== undefined;
-    const unstated = final
-      ? await logComplete(this.#env, header, digest, statement, stored.connectorKey)
-      : null;
-    this.#store.put({ ...this.#store.get()!, recorded: { sequence: header.sequence, digest, final } });
-    const message = (final && stored.ended ? rootFault(stored.ended.roots, header) : null) ?? unstated;
-    if (message !== null) {
-      this.#outbox.add({
-        ...{ ...factsOf(stored, {}), type: "session.alarm", severity: "alarm", reason: "RECORDING_MISMATCH" },
-        data: { message, detail: null },
-      });
-    }
-    if (final && stored.settled) await this.ctx.storage.setAlarm(Date.now() + RECORDING_LATE_MS);
+  /** A segment is in the store; `statement` is the connector's, with the last one. */
+  segmentStored(header: SegmentHeader, digest: string, statement: string | null): Promise<void> {
+    return this.#ending.segmentStored(header, digest, statement);
   }
 
   #ended(end: RelayEnd): void {
@@ -389,7 +333,8 @@ export class SessionObject extends DurableObject<Bindings> {
       frontend: { entries: frontend.count, root: frontend.root },
       backend: { entries: backend.count, root: backend.root },
     };
-    this.#close(stored, { ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots });
+    const ended = { ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots };
+    this.#ending.close(stored, ended, this.#facts);
     this.ctx.waitUntil(this.#cutLingering());
   }
 
@@ -409,55 +354,14 @@ export class SessionObject extends DurableObject<Bindings> {
     if (!stored || stored.ended || this.#relay) return;
     const { code, message } = this.#killed ?? RESTARTED;
     this.#facts = factsOf(stored, {});
-    this.#close(stored, { ...NOTHING, at: Date.now(), code, message, roots: null });
-    await this.#settling;
-  }
-
-  #close(stored: StoredSession, ended: EndedSession): void {
-    const { statements, denied, rows, bytes, roots, message, at, code } = ended;
-    this.#store.put({ ...stored, ended });
-    const severity = PLANNED.has(code) || code === "CLIENT_GONE" ? "info" : "warn";
-    const event: NewEvent = {
-      ...{ ...this.#facts, type: "session.end", severity, reason: code },
-      data: {
-        ...{ message, statements, denied, rows, bytes, durationMs: at - stored.started },
-        roots: roots as never,
-      },
-    };
-    this.#outbox.add(event);
-    this.ctx.waitUntil(this.#settle());
-  }
-
-  /** Tells D1, the grant and the connector of the end; the alarm tries again what failed. */
-  #settle(): Promise<void> {
-    this.#settling ??= this.#settleOnce().finally(() => {
-      this.#settling = null;
-    });
-    return this.#settling;
-  }
-
-  async #settleOnce(): Promise<void> {
-    const stored = this.#store.get();
-    if (!stored?.ended) return;
-    const { at, code, roots, statements, denied, rows, bytes } = stored.ended;
-    const totals = { statements, denied, rows, bytes };
-    const told = await Promise.allSettled([
-      recordSessionEnd(this.#env.DB, stored.sid, { ...totals, ended: at, end_code: code, roots }),
-      sessionEnded(this.#env, stored.grant, stored.sid, { statements, rows, bytes }),
-      this.#env.CONNECTORS.getByName(stored.connector).ended(stored.sid, !PLANNED.has(code)),
-      logEnd(this.#env, stored.sid, { at, code, roots }),
-      this.#outbox.flush(),
-    ]);
-    const settled = told.every((one) => one.status === "fulfilled" && one.value !== false);
-    const latest = this.#store.get()!;
-    if (settled) this.#store.put({ ...latest, settled: true });
-    await this.ctx.storage.setAlarm(settled ? at + RECORDING_LATE_MS : Date.now() + RETRY_MS);
+    this.#ending.close(stored, { ...NOTHING, at: Date.now(), code, message, roots: null }, this.#facts);
+    await this.#ending.settle();
   }
 
   /** A Close frame queues behind what a wedged peer does not take; only the end of the object frees that. */
   async #cutLingering(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
-    await this.#settle();
+    await this.#ending.settle();
     const wedged = [this.#client, this.#connector].some((socket) => (socket?.bufferedAmount ?? 0) > 0);
     if (wedged && this.#store.get()?.settled)
       this.ctx.abort("a peer does not take its end", { retryAlarm: false });
@@ -471,7 +375,7 @@ export class SessionObject extends DurableObject<Bindings> {
     const stored = this.#store.get();
     if (!relay || relay.end || !stored) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const due = this.#due(relay, stored);
+    const due = dueOf(relay, stored, this.#task!.session.idleMs);
     if (due.at <= Date.now()) {
       relay.finish(due.code, due.message);
       return;
@@ -479,22 +383,6 @@ export class SessionObject extends DurableObject<Bindings> {
     // A busy session may become idle at any time: look again before its patience could have run out twice.
     const again = Math.min(due.at - Date.now(), HEARTBEAT_MS, this.#task!.session.idleMs);
     this.#timer = setTimeout(() => this.#schedule(), again);
-  }
-
-  #due(relay: PostgresRelay, stored: StoredSession): { at: number; code: string; message: string } {
-    const opening = stored.started + OPEN_MS;
-    if (!relay.hasClient) return { at: opening, code: "CLIENT_MISSING", message: "the client never came" };
-    if (!relay.isOpen) {
-      return {
-        at: opening,
-        code: "CONNECTOR_TIMEOUT",
-        message: "the connector did not open the database in time",
-      };
-    }
-    const idle = relay.gate.idle ? relay.lastActive + this.#task!.session.idleMs : Number.POSITIVE_INFINITY;
-    if (idle < stored.deadline)
-      return { at: idle, code: "SESSION_IDLE", message: "the session was idle for too long" };
-    return { at: stored.deadline, ...EXPIRED };
   }
 
   override async alarm(): Promise<void> {
@@ -510,27 +398,7 @@ export class SessionObject extends DurableObject<Bindings> {
       return;
     }
     if (!stored.ended) await this.#closeLost();
-    else if (!stored.settled) await this.#settle();
-    else await this.#awaitRecording(stored, stored.ended);
-  }
-
-  /** What is left to do after the end: wait for the recording, say so when it is late, and forget the session. */
-  async #awaitRecording(stored: StoredSession, ended: EndedSession): Promise<void> {
-    const late = ended.at + RECORDING_LATE_MS;
-    if (Date.now() < late) return this.ctx.storage.setAlarm(late);
-    const never = stored.recorded === null && ended.roots?.backend.entries === 0;
-    if (never || stored.recorded?.final || Date.now() >= ended.at + RECORDING_GIVEN_UP_MS) {
-      await this.ctx.storage.deleteAlarm();
-      return this.ctx.storage.deleteAll();
-    }
-    this.#outbox.add({
-      ...{ ...factsOf(stored, {}), type: "recording.gap", severity: "alarm", reason: "RECORDING_INCOMPLETE" },
-      data: {
-        message: `the recording ends after ${(stored.recorded?.sequence ?? -1) + 1} segments, without its end`,
-      },
-    });
-    await this.#outbox.flush();
-    await this.ctx.storage.setAlarm(ended.at + RECORDING_GIVEN_UP_MS);
+    else await this.#ending.afterwards();
   }
 
   get #outbox(): AuditOutbox {
@@ -542,9 +410,6 @@ export class SessionObject extends DurableObject<Bindings> {
 }
 
 const NOTHING = { statements: 0, denied: 0, rows: 0, bytes: 0 };
-/** Ends that either side meant. */
-const PLANNED: ReadonlySet<string> = new Set(["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"]);
-const EXPIRED = { code: "SESSION_EXPIRED", message: "the time of the session is over" };
 const RESTARTED = { code: "EDGE_RESTARTED", message: "the edge restarted while the session ran" };
 
 /** What Postgres calls a target that could not be opened. */
@@ -555,31 +420,3 @@ const SQLSTATES: Readonly<Record<string, string>> = {
   SPOOL_FULL: "53100",
   DRAINING: "57P03",
 };
-
-function refused(status: number, code: string, message: string): Problem & { readonly ok: false } {
-  return { ok: false, status, code, message, hint: "" };
-}
-
-function factsOf(stored: StoredSession, client: EventFacts["client"] & object): EventFacts {
-  const { actor, sid: session, grant, task, taskDigest, resource, connector } = stored;
-  return { actor, session, grant, task, taskDigest, resource, connector, client };
-}
-
-/** The task with the limits that the grant has left, where those are tighter. */
-function withBudget(
-  task: Task,
-  budget: { statements: number | null; rows: number | null; bytes: number | null },
-): Task {
-  const least = (a: number | null, b: number | null): number | null =>
-    a === null ? b : b === null ? a : Math.min(a, b);
-  const { statements, rows, bytes } = task.limits;
-  return {
-    ...task,
-    limits: {
-      ...task.limits,
-      statements: least(statements, budget.statements),
-      rows: least(rows, budget.rows),
-      bytes: least(bytes, budget.bytes),
-    },
-  };
-}

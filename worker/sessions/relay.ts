@@ -12,8 +12,6 @@ import {
   PostgresGate,
 } from "../../policies/postgres/gate.ts";
 import { scrubber } from "../../policies/postgres/scrub.ts";
-import type { Task } from "../../policies/task.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
 import { RecordingRoots } from "../../wire/recording.ts";
 import {
   encodeControl,
@@ -24,69 +22,26 @@ import {
   parseConnectorToEdge,
   RelayWindow,
 } from "../../wire/tunnel.ts";
+import { ConnectorStream, joined } from "./connector-stream.ts";
+import type { RelayEnd, RelayOptions, RelaySocket, Waiting } from "./relay-types.ts";
+
+export type * from "./relay-types.ts";
 
 /** A peer that lets so much wait in its socket is cut: credit alone keeps an honest one below a window. */
 const MAX_BUFFERED = 2 * INITIAL_WINDOW;
 /** Largest message of a plain bridge, which knows no frames. */
 const MAX_PLAIN_MESSAGE = INITIAL_WINDOW;
-const RECORD_PREFIX = '{"t":"record"';
-
-/** What the relay uses of a WebSocket. */
-export interface RelaySocket {
-  send(message: string | Uint8Array): void;
-  readonly bufferedAmount: number;
-}
-
-/** How a session ended. */
-export interface RelayEnd {
-  /** UPPER_SNAKE. */
-  readonly code: string;
-  readonly message: string;
-  /** False when the client or the target ended it by itself, as planned. */
-  readonly cut: boolean;
-}
-
-export interface RelayOptions {
-  readonly session: string;
-  readonly task: Task;
-  readonly cancelKey: { readonly processId: number; readonly secretKey: Uint8Array };
-  /** End of the session at the latest, ms since the epoch; told to the client. */
-  readonly deadline: number;
-  /** Largest message of the client that is held in memory, bytes. */
-  readonly maxMessage: number;
-  clock(): number;
-  /** Null while the grant holds. */
-  permit(): { readonly code: string; readonly message: string } | null;
-  /** May throw for a catalog that makes no sense. */
-  decider(catalog: Catalog): StatementDecider;
-  /** Each fact of the session, for the audit log. */
-  event(event: GateEvent): void;
-  /** The target is open. */
-  opened(): void;
-  /** Once, last. The sockets are still open then. */
-  ended(end: RelayEnd): void;
-  hold?(hold: GateHold): void;
-  /** A CancelRequest came where a session should start. */
-  cancel?(processId: number, secretKey: Uint8Array): void;
-}
-
-/** Bytes that wait at the edge, by where. */
-export interface Waiting {
-  readonly gate: number;
-  readonly client: number;
-  readonly connector: number;
-}
 
 export class PostgresRelay {
+  /** Over what crosses the connector's socket, as the connector counts it too. */
   readonly roots: RecordingRoots;
   readonly #options: RelayOptions;
   readonly #gate: PostgresGate;
-  readonly #toConnector: FramedSender;
+  readonly #toConnector: ConnectorStream;
   readonly #toClient: FramedSender;
   /** Credit of the client and of the connector. */
   readonly #clientWindow = new RelayWindow();
   readonly #connectorWindow = new RelayWindow();
-  readonly #encoder = new TextEncoder();
   #client: RelaySocket | null = null;
   #framed = true;
   #connector: RelaySocket | null = null;
@@ -94,10 +49,6 @@ export class PostgresRelay {
   /** Output of the input that is being handled; sent as few messages. */
   #clientParts: Uint8Array[] = [];
   #clientSize = 0;
-  #connectorParts: Uint8Array[] = [];
-  #connectorSize = 0;
-  /** Characters of control messages that wait behind data for the connector. */
-  #queuedControl = 0;
   #over: RelayEnd | null = null;
   /** Nothing more may be said to the client: it is gone, or the target has said the last word. */
   #muted = false;
@@ -110,7 +61,7 @@ export class PostgresRelay {
     this.#options = options;
     this.roots = new RecordingRoots(options.session);
     this.#lastActive = options.clock();
-    this.#toConnector = new FramedSender((message) => this.#emitConnector(message));
+    this.#toConnector = new ConnectorStream(this.roots, (message) => this.#sendConnector(message));
     this.#toClient = new FramedSender((message) => this.#client?.send(message));
     this.#gate = new PostgresGate({
       task: options.task,
@@ -122,7 +73,9 @@ export class PostgresRelay {
       permit: () => options.permit(),
       host: {
         toClient: (bytes) => this.#queueClient(bytes),
-        toServer: (bytes) => this.#queueConnector(bytes),
+        toServer: (bytes) => {
+          if (this.#connector) this.#toConnector.data(bytes);
+        },
         record: (event) => this.#record(event),
         end: (reason) => this.#gateEnded(reason),
         cancel: (processId, secretKey) => options.cancel?.(processId, secretKey),
@@ -279,8 +232,7 @@ export class PostgresRelay {
         }
         return;
       case "eof":
-        this.#flushConnector();
-        this.#toConnector.control(encodeControl({ t: "eof" }));
+        this.#toConnector.end();
         return;
       case "reset":
         this.#muted = true;
@@ -358,32 +310,23 @@ export class PostgresRelay {
     if (this.#clientSize >= MAX_DATA_FRAME) this.#flushClient();
   }
 
-  #queueConnector(bytes: Uint8Array): void {
-    this.#connectorParts.push(bytes);
-    this.#connectorSize += bytes.length;
-    if (this.#connectorSize >= MAX_DATA_FRAME) this.#flushConnector();
-  }
-
   /**
    * A fact for the recording. It goes out before the data that the gate gives later in the same turn, and
    * data from before it in the turn may follow it: the connector writes it down before either.
    */
   #record(event: GateEvent): void {
     this.#options.event(event);
-    if (!this.#connector) return;
-    const text = encodeControl({ t: "record", event: event as unknown as Record<string, unknown> });
-    this.#queuedControl += text.length;
-    this.#toConnector.control(text);
+    if (this.#connector) this.#toConnector.record(event);
   }
 
   #gateEnded(reason: GateReason): void {
     this.#flushClient();
-    this.#flushConnector();
+    this.#toConnector.flush();
     const planned = ["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"].includes(reason.code);
     this.#over = { code: reason.code, message: reason.message, cut: !planned };
     if (this.#poll !== null) clearTimeout(this.#poll);
     const reset = encodeControl({ t: "reset", code: reason.code, message: reason.message.slice(0, 1000) });
-    if (planned && this.#toConnector.queued === 0) this.#toConnector.control(encodeControl({ t: "eof" }));
+    if (planned && this.#toConnector.queued === 0) this.#toConnector.end();
     else this.#sendConnector(reset);
     if (this.#framed && this.#client && reason.code !== "CLIENT_GONE" && reason.code !== "CLIENT_RESET") {
       // What waits for credit would never arrive: then the end is told at once.
@@ -410,24 +353,6 @@ export class PostgresRelay {
     } catch {
       this.#muted = true;
     }
-  }
-
-  #flushConnector(): void {
-    const bytes = joined(this.#connectorParts);
-    this.#connectorParts = [];
-    this.#connectorSize = 0;
-    if (bytes && this.#connector) this.#toConnector.data(bytes);
-  }
-
-  /** A message of the ordered stream to the connector leaves: what is recorded is rooted. */
-  #emitConnector(message: string | Uint8Array): void {
-    if (typeof message === "string") {
-      if (message.startsWith(RECORD_PREFIX)) {
-        this.#queuedControl -= message.length;
-        this.roots.add("event", this.#encoder.encode(message));
-      }
-    } else this.roots.add("frontend", message);
-    this.#sendConnector(message);
   }
 
   #sendConnector(message: string | Uint8Array): void {
@@ -460,13 +385,13 @@ export class PostgresRelay {
 
   #connectorLevel(): number {
     const buffered = this.#connector?.bufferedAmount ?? 0;
-    return Math.max(this.#toConnector.level, buffered) + this.#queuedControl;
+    return Math.max(this.#toConnector.level, buffered) + this.#toConnector.queuedRecords;
   }
 
   /** After each input: sends what was made of it, then grants the credit that is due, both ways. */
   #settle(): void {
     this.#flushClient();
-    this.#flushConnector();
+    this.#toConnector.flush();
     if (this.#over) return;
     const gate = this.#gate;
     const client = this.#clientLevel();
@@ -498,15 +423,4 @@ export class PostgresRelay {
       }, 10);
     }
   }
-}
-
-/**
- * The parts as one array, or null when there is none. A small view of a large message is copied, so that what
- * waits for credit holds no more memory than it counts for.
- */
-function joined(parts: readonly Uint8Array[]): Uint8Array | null {
-  if (parts.length === 0) return null;
-  if (parts.length > 1) return concat(parts as Uint8Array[]);
-  const part = parts[0]!;
-  return part.length * 2 < part.buffer.byteLength ? part.slice() : part;
 }

@@ -1,5 +1,6 @@
 /** What a session keeps in its object's storage: enough to close it properly after a reset of the object. */
 
+import type { SegmentHeader } from "../../wire/recording.ts";
 import type { Actor } from "../audit/events.ts";
 import type { SessionTotals } from "../audit/store.ts";
 
@@ -34,7 +35,13 @@ export interface StoredSession {
   /** D1, the grant and the connector know of the end. */
   readonly settled: boolean;
   /** The last stored segment of the recording. */
-  readonly recorded: { readonly sequence: number; readonly digest: string; readonly final: boolean } | null;
+  readonly recorded: {
+    readonly sequence: number;
+    readonly digest: string;
+    readonly final: boolean;
+    /** Of the final segment: held against the edge's own roots once those are final too. */
+    readonly header?: SegmentHeader;
+  } | null;
 }
 
 const KEY = "session";

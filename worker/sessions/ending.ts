@@ -1,0 +1,136 @@
+/**
+ * The end of a session, and after it: D1, the log, the grant and the connector are told, once each, and again
+ * until they have heard; then the recording is waited for. Everything that this needs is in storage.
+ */
+import type { SegmentHeader } from "../../wire/recording.ts";
+import type { EventFacts, NewEvent } from "../audit/events.ts";
+import type { AuditOutbox } from "../audit/outbox.ts";
+import { recordSessionEnd } from "../audit/store.ts";
+import type { Bindings } from "../env.ts";
+import { sessionEnded } from "../grants/open.ts";
+import { logComplete, logEnd } from "../log/session.ts";
+import { judgeSegment, rootFault, type SegmentVerdict } from "./chain.ts";
+import { factsOf } from "./opening.ts";
+import type { EndedSession, SessionStore, StoredSession } from "./stored.ts";
+
+const RETRY_MS = 2_000;
+/** When a recording without its end is reported, and when it is no longer waited for. */
+const RECORDING_LATE_MS = 10 * 60_000;
+const RECORDING_GIVEN_UP_MS = 30 * 24 * 3_600_000;
+/** Ends that either side meant. */
+const PLANNED: ReadonlySet<string> = new Set(["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"]);
+
+export interface EndingHost {
+  readonly env: Bindings;
+  readonly ctx: DurableObjectState;
+  readonly store: SessionStore;
+  outbox(): AuditOutbox;
+}
+
+export class SessionEnding {
+  readonly #host: EndingHost;
+  #settling: Promise<void> | null = null;
+
+  constructor(host: EndingHost) {
+    this.#host = host;
+  }
+
+  /** Writes the end down and starts to tell of it. The first end stands. */
+  close(stored: StoredSession, ended: EndedSession, facts: EventFacts): void {
+    const { statements, denied, rows, bytes, roots, message, at, code } = ended;
+    this.#host.store.put({ ...stored, ended });
+    const severity = PLANNED.has(code) || code === "CLIENT_GONE" ? "info" : "warn";
+    const event: NewEvent = {
+      ...{ ...facts, type: "session.end", severity, reason: code },
+      data: {
+        ...{ message, statements, denied, rows, bytes, durationMs: at - stored.started },
+        roots: roots as never,
+      },
+    };
+    this.#host.outbox().add(event);
+    const { recorded } = stored;
+    if (recorded?.header) this.#alarm(stored, rootFault(roots, recorded.header));
+    this.#host.ctx.waitUntil(this.settle());
+  }
+
+  /** Tells D1, the grant and the connector of the end; the alarm tries again what failed. */
+  settle(): Promise<void> {
+    this.#settling ??= this.#settleOnce().finally(() => {
+      this.#settling = null;
+    });
+    return this.#settling;
+  }
+
+  async #settleOnce(): Promise<void> {
+    const stored = this.#host.store.get();
+    if (!stored?.ended) return;
+    const { at, code, roots, statements, denied, rows, bytes } = stored.ended;
+    const totals = { statements, denied, rows, bytes };
+    const told = await Promise.allSettled([
+      recordSessionEnd(this.#host.env.DB, stored.sid, { ...totals, ended: at, end_code: code, roots }),
+      sessionEnded(this.#host.env, stored.grant, stored.sid, { statements, rows, bytes }),
+      this.#host.env.CONNECTORS.getByName(stored.connector).ended(stored.sid, !PLANNED.has(code)),
+      logEnd(this.#host.env, stored.sid, { at, code, roots }),
+      this.#host.outbox().flush(),
+    ]);
+    const settled = told.every((one) => one.status === "fulfilled" && one.value !== false);
+    const latest = this.#host.store.get()!;
+    if (settled) this.#host.store.put({ ...latest, settled: true });
+    await this.#host.ctx.storage.setAlarm(settled ? at + RECORDING_LATE_MS : Date.now() + RETRY_MS);
+  }
+
+  /** What is left to do after the end: wait for the recording, say so when it is late, and forget the session. */
+  async afterwards(): Promise<void> {
+    const stored = this.#host.store.get();
+    if (!stored?.ended) return;
+    if (!stored.settled) return this.settle();
+    const { ended } = stored;
+    const late = ended.at + RECORDING_LATE_MS;
+    if (Date.now() < late) return this.#host.ctx.storage.setAlarm(late);
+    const never = stored.recorded === null && ended.roots?.backend.entries === 0;
+    if (never || stored.recorded?.final || Date.now() >= ended.at + RECORDING_GIVEN_UP_MS) {
+      await this.#host.ctx.storage.deleteAlarm();
+      return this.#host.ctx.storage.deleteAll();
+    }
+    this.#host.outbox().add({
+      ...{ ...factsOf(stored, {}), type: "recording.gap", severity: "alarm", reason: "RECORDING_INCOMPLETE" },
+      data: {
+        message: `the recording ends after ${(stored.recorded?.sequence ?? -1) + 1} segments, without its end`,
+      },
+    });
+    await this.#host.outbox().flush();
+    await this.#host.ctx.storage.setAlarm(ended.at + RECORDING_GIVEN_UP_MS);
+  }
+
+  /** Whether a segment is the next one of this session's recording, by its header. */
+  segmentMay(connector: string, header: SegmentHeader): SegmentVerdict {
+    return judgeSegment(this.#host.store.get(), connector, header);
+  }
+
+  /**
+   * A segment is in the store. The last one is held against what the edge itself counted, and is put into the log
+   * with the connector's statement. Throws when the log does not take it: the connector sends it again.
+   */
+  async segmentStored(header: SegmentHeader, digest: string, statement: string | null): Promise<void> {
+    const stored = this.#host.store.get();
+    if (!stored || header.sequence !== (stored.recorded?.sequence ?? -1) + 1) return;
+    const final = header.final !== undefined;
+    const unstated = final
+      ? await logComplete(this.#host.env, header, digest, statement, stored.connectorKey)
+      : null;
+    const latest = this.#host.store.get()!;
+    const recorded = { sequence: header.sequence, digest, final, ...(final ? { header } : {}) };
+    this.#host.store.put({ ...latest, recorded });
+    if (final && latest.ended) this.#alarm(latest, rootFault(latest.ended.roots, header) ?? unstated);
+    else this.#alarm(latest, unstated);
+    if (final && stored.settled) await this.#host.ctx.storage.setAlarm(Date.now() + RECORDING_LATE_MS);
+  }
+
+  #alarm(stored: StoredSession, message: string | null): void {
+    if (message === null) return;
+    this.#host.outbox().add({
+      ...{ ...factsOf(stored, {}), type: "session.alarm", severity: "alarm", reason: "RECORDING_MISMATCH" },
+      data: { message, detail: null },
+    });
+  }
+}
