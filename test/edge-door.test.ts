@@ -296,6 +296,56 @@ test("a task's max_concurrent refuses the next session, until one ends", async (
   }, "the place is free");
 });
 
+describe("a statement that needs approval", () => {
+  /** A driver under an approved grant; each is a grant of its own by its reason. */
+  async function approved(
+    reason: string,
+  ): Promise<{ client: pg.Client & { errors: Error[] }; bridge: Bridge }> {
+    const asked = await lab.call("ana", "POST", "/api/requests", { task: "held", reason });
+    expect(asked.status).toBe(201);
+    expect((await lab.call("lee", "POST", `/api/requests/${asked.body.id}/approve`, {})).status).toBe(200);
+    const bridge = await bridged({ task: "held", reason });
+    return { client: await driver(bridge), bridge };
+  }
+
+  const held = (session: string) =>
+    lab.until(async () => {
+      const { body } = await lab.call("lee", "GET", "/api/requests?status=pending");
+      for (const { id, kind } of body.requests) {
+        if (kind !== "statement") continue;
+        const { body: one } = await lab.call("lee", "GET", `/api/requests/${id}`);
+        if (one.statement.session === session) return one;
+      }
+      return null;
+    }, "the request");
+
+  test("waits, runs once it is approved, and keeps what follows in order", async () => {
+    const { client, bridge } = await approved("INC-hold-1");
+    const notices: string[] = [];
+    client.on("notice", (notice) => notices.push(notice.message ?? ""));
+    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    const waiting = client.query("select count(*)::int as n from orders");
+    const request = await held(bridge.sessions[0]!);
+    expect(request.statement.text).toBe("select count(*)::int as n from orders");
+    expect((await lab.call("ana", "POST", `/api/requests/${request.id}/approve`, {})).status).toBe(403);
+    expect((await lab.call("lee", "POST", `/api/requests/${request.id}/approve`, {})).status).toBe(200);
+    expect((await waiting).rows).toEqual([{ n: 1000 }]);
+    expect(notices.join()).toContain(`/requests/${request.id}`);
+    expect((await client.query("select 2 as two")).rows).toEqual([{ two: 2 }]);
+    await client.end();
+  });
+
+  test("is refused like any other when it is denied, and the session goes on", async () => {
+    const { client, bridge } = await approved("INC-hold-2");
+    const waiting = client.query("select id from orders").catch((error: Error) => error);
+    const request = await held(bridge.sessions[0]!);
+    await lab.call("lee", "POST", `/api/requests/${request.id}/deny`, { reason: "not today" });
+    expect(await waiting).toMatchObject({ code: "42501" });
+    expect((await client.query("select 2 as two")).rows).toEqual([{ two: 2 }]);
+    await client.end();
+  });
+});
+
 test("garbage, an oversized message and a statement of 10 MB disturb nobody else", async () => {
   const other = await driver(await bridged());
   const garbage = await greeted();

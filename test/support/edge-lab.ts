@@ -47,7 +47,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** The library's tasks, and three that tests need: no limits, a short life, a short patience. */
+/** The library's tasks, and some that tests need: no limits, a short life, a short patience, approval. */
 function testTasks(bundle: Bundle): Bundle {
   const base = bundle.tasks["orders-analyst"]!;
   const none = { rows: null, statements: null, bytes: null, statementTimeoutMs: 600_000, lookups: null };
@@ -65,6 +65,10 @@ function testTasks(bundle: Bundle): Bundle {
         variant("brief", "b", { session: { ...session, ttlMs: 2_000 } }),
         variant("impatient", "c", { session: { ...session, idleMs: 1_000 } }),
         variant("single", "d", { session: { ...session, maxConcurrent: 1 } }),
+        variant("held", "e", {
+          approval: { from: { groups: ["support-leads"] }, count: 1, expiresMs: 900_000 },
+          rules: base.rules.map((rule) => ({ ...rule, approval: "statement" as const })),
+        }),
       ]),
     },
   };
