@@ -159,6 +159,7 @@ class Deciding {
 
   #handle(walker: QueryWalker, type: string, stmt: Wrapped, span: Span): Partial<StatementSummary> {
     const fields = stmt[type]!;
+    if (!walker.known(type, fields)) return {};
     walker.writes = (kind, inner, scope) => {
       write(walker, kind, inner, scope);
     };

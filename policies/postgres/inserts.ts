@@ -191,6 +191,7 @@ function conflict(
   const clause = fields["onConflictClause"] as Fields | undefined;
   if (!clause) return;
   const infer = clause["infer"] as Fields | undefined;
+  if (!walker.known("OnConflictClause", clause) || (infer && !walker.known("InferClause", infer))) return;
   if (infer?.["conname"] !== undefined || infer?.["whereClause"]) {
     return walker.refuse("CONFLICT_NOT_ALLOWED", "ON CONFLICT needs the columns of its unique index", {
       hint: "Write ON CONFLICT (column, …).",

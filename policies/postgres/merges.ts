@@ -65,6 +65,7 @@ export function merge(walker: QueryWalker, fields: Fields, scope: Scope): undefi
         { hint },
       );
     }
+    if (!walker.known("MergeWhenClause", action)) return;
     if (action["condition"]) walker.node(action["condition"], inside);
     const range = { from: starts[index]!, to: starts[index + 1] ?? end(target.clauses, starts[index]!) };
     const rule = rules[index];

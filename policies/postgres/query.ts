@@ -73,6 +73,15 @@ export class QueryWalker {
     this.refused ??= refusal(code, message, more);
   }
 
+  /** False, and a refusal, when a node has a field that the grammar does not know. */
+  known(type: string, fields: Fields): boolean {
+    const kinds = fieldsOf(type);
+    const unknown = Object.keys(fields).find((key) => !kinds?.has(key));
+    if (unknown !== undefined) this.refuse("SYNTAX_NOT_ALLOWED", `${type}.${unknown} is not understood`);
+    const alias = type === "Alias" ? undefined : fields["alias"];
+    return unknown === undefined && (alias === undefined || this.known("Alias", alias as Fields));
+  }
+
   // ------------------------------------------------------------------ the generic walk
 
   node(node: unknown, scope: Scope): undefined {
@@ -90,6 +99,7 @@ export class QueryWalker {
 
   /** @param holder the wrapper of the node, when it has one; its content may be replaced */
   typed(type: string, fields: Fields, scope: Scope, holder: Wrapped | null): undefined {
+    if (!this.known(type, fields)) return;
     switch (type) {
       case "SelectStmt":
         return this.select(fields, scope);

@@ -39,6 +39,49 @@ function values(tree: unknown, key: string): unknown[] {
   );
 }
 
+describe("the second wall", () => {
+  /** A parser that gives another tree for some texts. */
+  const lying = (
+    change: (text: string, result: ReturnType<Parser["parse"]>) => ReturnType<Parser["parse"]>,
+  ): Parser => ({
+    fingerprint: (text) => parser.fingerprint(text),
+    parse: (text) => change(text, parser.parse(text)),
+  });
+
+  test("a rewritten text that does not mean what was meant is refused", () => {
+    const other = lying((text, result) =>
+      text.startsWith("SELECT 1 FROM (SELECT") ? parser.parse("SELECT 1 FROM secrets") : result,
+    );
+    const decision = createDecider({ task: corpusTask, catalog, parser: other }).decide(
+      "SELECT 1 FROM orders",
+    );
+    expect(decision).toMatchObject({ effect: "deny", reason: "REWRITE_FAILED", rewritten: null });
+  });
+
+  test("M13 a node or a field that is not known is refused, not passed over", () => {
+    const hidden = { RangeVar: { relname: "secrets", inh: true } };
+    const places: readonly (readonly [string, object])[] = [
+      ["A_Expr", { mystery: hidden }],
+      ["SelectStmt", { mystery: [hidden] }],
+      ["ResTarget", { val: { Mystery: { from: hidden } } }],
+      ["FuncCall", { func_variadic: hidden }],
+      ["RangeSubselect", { mystery: hidden }],
+      ["RangeVar", { mystery: hidden }],
+      ["Alias", { mystery: hidden }],
+    ];
+    const sql = "SELECT lower('x') FROM orders o, (SELECT 1) AS s WHERE o.id + 1 = 2";
+    for (const [type, fields] of places) {
+      const other = lying((text, result) => {
+        if (result.ok && text === sql)
+          for (const node of values(result.tree, type)) Object.assign(node as object, fields);
+        return result;
+      });
+      const decision = createDecider({ task: corpusTask, catalog, parser: other }).decide(sql);
+      expect([type, decision.effect]).toEqual([type, "deny"]);
+    }
+  });
+});
+
 describe("any text", () => {
   /** Pieces that make valid statements often, and odd ones sometimes. */
   const column = fc.constantFrom(

@@ -123,6 +123,21 @@ describe("row filters, run on two databases that differ in the hidden rows", () 
     const session = await lab.session("a", task, { owner, until: "2026-12-31" });
     const { rewritten } = session.decide(`SELECT id FROM "Sales"."Order" WHERE id = 3 AND 1 / total > 0`);
     session.close();
+    const other = await lab.session("a", task, { owner, until: "2026-12-31" });
+    for (const unsafe of [
+      "total = 1",
+      "note < 'x'",
+      "id + 0 = 3",
+      "id = total",
+      "note LIKE 'x'",
+      "id = (SELECT 3)",
+      "NOT id = 3",
+      "id = 3 OR true",
+    ]) {
+      const decided = other.decide(`SELECT id FROM "Sales"."Order" WHERE ${unsafe}`);
+      expect(decided.rewritten).toMatch(/pg_catalog\.date\) OFFSET 0\)/);
+    }
+    other.close();
     expect(rewritten).toMatch(
       /AND id OPERATOR\(pg_catalog\.=\) 3 OFFSET 0\) AS "Order" WHERE id = 3 AND 1 \/ total > 0$/,
     );

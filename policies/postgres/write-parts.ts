@@ -200,7 +200,7 @@ export function returning(
   scope: Scope,
 ): undefined {
   const clause = fields["returningClause"] as Fields | undefined;
-  if (!clause) return;
+  if (!clause || !walker.known("ReturningClause", clause)) return;
   const rows: Item[] = [...items];
   const old = (name: string) => rows.push({ ...target.item, name });
   for (const name of ["old", "new"]) if (!items.some((item) => item.name === name)) old(name);

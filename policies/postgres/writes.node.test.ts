@@ -66,6 +66,20 @@ describe("writes, run on a real server", () => {
     });
   });
 
+  test("a write rule without rows reaches only the rows that may be read", async () => {
+    await done("UPDATE shop.seen SET note = 'y'", "UPDATE 1");
+    await fails("UPDATE shop.seen SET tenant = 2", "44000", /row rule/);
+  });
+
+  const open = [
+    `INSERT INTO shop."Odd Table" ("Id", tenant) VALUES (9, NULL)`,
+    `INSERT INTO shop."Odd Table" ("Id", tenant) SELECT 9, NULL`,
+    "UPDATE shop.seen SET tenant = NULL",
+  ];
+  for (const sql of open) {
+    test(`a rule that a NULL leaves open is broken: ${sql}`, () => fails(sql, "44000", /row rule/));
+  }
+
   describe("only granted columns are written", () => {
     test("UPDATE, INSERT and COPY name them", async () => {
       await denied("UPDATE shop.items SET secret = 'x'", "COLUMN_NOT_GRANTED");

@@ -21,6 +21,7 @@ export function write(
   outer: Scope,
 ): Partial<StatementSummary> {
   walker.changes = true;
+  if (!walker.known(type, fields) || !walker.known("RangeVar", fields["relation"] as Fields)) return {};
   const scope = walker.with(fields, outer);
   if (type === "InsertStmt") insert(walker, fields, scope);
   else if (type === "UpdateStmt") update(walker, fields, scope);

@@ -17,6 +17,8 @@ CREATE TABLE shop.log (id serial PRIMARY KEY, item int, note text, hidden text D
 INSERT INTO shop.log (item, note) VALUES (2, 'two'), (3, 'three');
 CREATE TABLE shop."Odd Table" ("Id" int PRIMARY KEY, "select" text, tenant int);
 INSERT INTO shop."Odd Table" VALUES (1, 'x', 1), (2, 'y', 2);
+CREATE TABLE shop.seen (id int PRIMARY KEY, tenant int, note text);
+INSERT INTO shop.seen VALUES (1, 1, 'x'), (2, 2, 'canary');
 CREATE VIEW shop.v AS SELECT * FROM shop.items;`;
 
 const tenant = "tenant = :tenant";
@@ -53,6 +55,9 @@ export const shopTask = sqlTask(
     { verb: "copy", schema: "shop", relation: "items", columns: ["id", "tenant", "name"], rows: tenant },
     { schema: "shop", relation: "Odd Table", rows: tenant },
     { verb: "update", schema: "shop", relation: "Odd Table", columns: ["select"], rows: tenant },
+    { verb: "insert", schema: "shop", relation: "Odd Table", rows: tenant },
+    { schema: "shop", relation: "seen", rows: "tenant = :tenant" },
+    { verb: "update", schema: "shop", relation: "seen", columns: ["note", "tenant"] },
     { schema: "shop", relation: "v", columns: ["id"] },
     { verb: "update", schema: "shop", relation: "v", columns: ["name"] },
   ],
