@@ -352,8 +352,27 @@ describe("a second connector", () => {
   });
 });
 
+test("an administrator has a connector drained", async () => {
+  const drained = new Promise((resolve) =>
+    connector.control!.once("message", (data) => resolve(String(data))),
+  );
+  expect((await lab.call("tina", "POST", "/api/connectors/demo/drain", {})).status).toBe(403);
+  expect((await lab.call("ada", "POST", "/api/connectors/demo/drain", {})).status).toBe(202);
+  expect(JSON.parse((await drained) as string)).toEqual({ v: 1, t: "drain" });
+});
+
 test("the control socket answers pings without waking its object", async () => {
   const pong = new Promise((resolve) => connector.control!.once("message", (data) => resolve(String(data))));
   connector.control!.send("ping");
   expect(await pong).toBe("pong");
+});
+
+test("a connector that is removed is gone, and its name can be enrolled anew", async () => {
+  const closed = new Promise((resolve) => connector.control!.once("close", resolve));
+  expect((await lab.call("tina", "DELETE", "/api/connectors/demo")).status).toBe(403);
+  expect((await lab.call("ada", "DELETE", "/api/connectors/demo")).status).toBe(204);
+  expect(await closed).toBe(4000);
+  await expect(connector.dialEdge("/connector/control").then(opened)).rejects.toMatchObject({ status: 401 });
+  const next = await TestConnector.create("demo", lab.origin);
+  expect((await next.enrol(lab)).status).toBe(201);
 });

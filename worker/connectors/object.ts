@@ -33,6 +33,8 @@ export const ENROLMENT_MS = 15 * 60_000;
 /** How often a connector pings, and after what silence its socket is closed. */
 const HEARTBEAT_MS = 20_000;
 const SILENT_MS = 60_000;
+/** Events of refused attempts that anyone can cause, a minute. */
+const MAX_REFUSALS = 20;
 /** Control sockets of one name at the same time. */
 const MAX_SOCKETS = 8;
 
@@ -72,6 +74,7 @@ export class ConnectorObject extends DurableObject<Bindings> {
   readonly #name: string;
   readonly #registry: ConnectorRegistry;
   readonly #outbox: AuditOutbox;
+  #refusals = { minute: 0, count: 0 };
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
@@ -343,8 +346,16 @@ export class ConnectorObject extends DurableObject<Bindings> {
   }
 
   #tell(event: NewEvent): void {
+    if (event.type === "connector.refused" && !event.actor && !this.#mayTellRefusal()) return;
     this.#outbox.add({ ...event, connector: this.#name });
     this.ctx.waitUntil(this.#wake());
+  }
+
+  #mayTellRefusal(): boolean {
+    const minute = Math.floor(Date.now() / 60_000);
+    if (this.#refusals.minute !== minute) this.#refusals = { minute, count: 0 };
+    this.#refusals.count += 1;
+    return this.#refusals.count <= MAX_REFUSALS;
   }
 
   /** Events that D1 did not take are tried again by the alarm. */

@@ -115,6 +115,15 @@ export function connectorRoutes(): Hono<Routes> {
     return opened.ok ? context.json({ code: opened.code, expires: opened.expires }, 201) : problem(opened);
   });
 
+  /** Before a deployment: the connector finishes what runs, takes nothing new, and reconnects. */
+  app.post("/api/connectors/:name/drain", requireCaller() as never, async (context) => {
+    if (!context.get("caller").admin) return problem(notAdmin);
+    const connector = connectorByName(context.env, context.req.param("name"));
+    if (!connector) return problem(unknownConnector);
+    await connector.drain();
+    return context.body(null, 202);
+  });
+
   app.delete("/api/connectors/:name", requireCaller() as never, async (context) => {
     const caller = context.get("caller");
     if (!caller.admin) return problem(notAdmin);

@@ -31,8 +31,10 @@ export async function openPostgres(
   const result = await enter(request, resourceName, env, known);
   if (result instanceof Response) return result;
   const { code: reason, message, rule } = result;
-  if (result.status === 401) {
-    if (reason !== "TOKEN_MISSING") recordRefusedToken(env, request, reason, message);
+  if (!known.facts.actor) {
+    // Nobody knows who this is: such events are bounded in number.
+    if (reason !== "TOKEN_MISSING" && result.status !== 426)
+      recordRefusedToken(env, request, reason, message);
     return problem(result, env.EDGE_ORIGIN);
   }
   const facts = { ...known.facts, ...(rule ? { rule } : {}), client: clientOf(request), reason };

@@ -62,7 +62,7 @@ export class PostgresRelay {
     this.roots = new RecordingRoots(options.session);
     this.#lastActive = options.clock();
     this.#toConnector = new ConnectorStream(this.roots, (message) => this.#sendConnector(message));
-    this.#toClient = new FramedSender((message) => this.#client?.send(message));
+    this.#toClient = new FramedSender((message) => this.#sendClient(message));
     this.#gate = new PostgresGate({
       task: options.task,
       clock: () => options.clock(),
@@ -192,7 +192,7 @@ export class PostgresRelay {
 
   /** A control message for the client outside of the stream's order; nothing for a plain bridge. */
   tell(text: string): void {
-    if (this.#framed && !this.#muted && !this.#over) this.#client?.send(text);
+    if (this.#framed && !this.#muted && !this.#over) this.#sendClient(text);
   }
 
   /** After a call into the gate from outside (a verdict): sends what it made. */
@@ -330,12 +330,7 @@ export class PostgresRelay {
     else this.#sendConnector(reset);
     if (this.#framed && this.#client && reason.code !== "CLIENT_GONE" && reason.code !== "CLIENT_RESET") {
       // What waits for credit would never arrive: then the end is told at once.
-      const text = this.#toClient.queued === 0 ? encodeControl({ t: "eof" }) : reset;
-      try {
-        this.#client.send(text);
-      } catch {
-        // Gone already.
-      }
+      this.#sendClient(this.#toClient.queued === 0 ? encodeControl({ t: "eof" }) : reset);
     }
     this.#options.ended(this.#over);
   }
@@ -346,11 +341,16 @@ export class PostgresRelay {
     const bytes = joined(this.#clientParts);
     this.#clientParts = [];
     this.#clientSize = 0;
-    if (!bytes || !this.#client) return;
+    if (!bytes) return;
+    if (this.#framed) this.#toClient.data(bytes);
+    else this.#sendClient(bytes);
+  }
+
+  #sendClient(message: string | Uint8Array): void {
     try {
-      if (this.#framed) this.#toClient.data(bytes);
-      else this.#client.send(bytes);
+      this.#client?.send(message);
     } catch {
+      // It is closing; its close event ends the session.
       this.#muted = true;
     }
   }
@@ -413,7 +413,7 @@ export class PostgresRelay {
     }
     if (this.#framed && this.#client) {
       const credit = this.#clientWindow.settle(connector + gate.bufferedFromClient);
-      if (credit > 0) this.#client.send(encodeControl({ t: "credit", bytes: credit }));
+      if (credit > 0) this.#sendClient(encodeControl({ t: "credit", bytes: credit }));
     }
     // A plain bridge says nothing when it has drained: look again.
     if (!this.#framed && client > 0 && this.#poll === null) {
