@@ -1,0 +1,144 @@
+/** The real connector between the real edge and a real PostgreSQL. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseConfig } from "../tunnel-connector/config.ts";
+import { Connector } from "../tunnel-connector/connector.ts";
+import { enrol } from "../tunnel-connector/enrol.ts";
+import { openIdentity } from "../tunnel-connector/identity.ts";
+import { createLog } from "../tunnel-connector/log.ts";
+import { readSegment, verifyChain } from "../wire/recording.ts";
+import { type Bridge, type Door, startBridge } from "./support/edge-client.ts";
+import { type EdgeLab, startEdgeLab } from "./support/edge-lab.ts";
+import { startPostgres, type TestPostgres } from "./support/postgres.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "wicket-connector-"));
+const lines: string[] = [];
+const bridges: Bridge[] = [];
+let server: TestPostgres;
+let lab: EdgeLab;
+let connector: Connector;
+
+beforeAll(async () => {
+  server = await startPostgres({ password_encryption: "scram-sha-256" });
+  const admin = new pg.Client(server.url);
+  await admin.connect();
+  await admin.query(`
+    CREATE TABLE public.customers (id int PRIMARY KEY, email text, ssn text, phone text, country char(2), balance numeric(12,2));
+    CREATE TABLE public.orders (id int PRIMARY KEY, customer_id int, total numeric(10,2), status text, created_at timestamptz, note jsonb);
+    CREATE TABLE public.employees (id int PRIMARY KEY, name text, email text, salary int, hired date);
+    CREATE TABLE public.secrets (id int PRIMARY KEY, token text);
+    CREATE ROLE connector LOGIN PASSWORD 'the connector''s own';
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO connector;
+    INSERT INTO customers SELECT i, 'u' || i || '@example.com', '078-05-' || i, '555', 'CH', i FROM generate_series(1, 20) i;
+    INSERT INTO orders SELECT i, i % 20, i, 'paid', now(), '{}' FROM generate_series(1, 1000) i`);
+  await admin.end();
+  lab = await startEdgeLab();
+  writeFileSync(join(folder, "password"), "the connector's own\n", { mode: 0o600 });
+  const read = parseConfig(
+    `version: 1
+name: demo
+edge: ${lab.origin}
+state: state
+status: off
+resources:
+  orders-db:
+    type: postgres
+    host: 127.0.0.1
+    port: ${server.port}
+    database: postgres
+    user: connector
+    password: \${file:password}
+    tls: { mode: off }
+`,
+    join(folder, "connector.yaml"),
+  );
+  if (!read.ok) throw new Error(read.problems.join("\n"));
+  const { config } = read;
+  const identity = await openIdentity(config.state, config.name, config.edge);
+  const { body } = await lab.call("ada", "POST", "/api/connectors/demo/enrolment", {});
+  expect(await enrol(config, identity, body.code)).toMatchObject({ ok: true });
+  connector = new Connector(
+    config,
+    identity,
+    "test",
+    createLog((line) => lines.push(line), "debug"),
+  );
+  connector.start();
+  await lab.until(async () => connector.online, "the connector is online");
+});
+
+afterAll(async () => {
+  await Promise.all(bridges.map((bridge) => bridge.stop()));
+  await connector?.stop(0);
+  await lab?.stop();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function open(door: Door): Promise<{ client: pg.Client; session: string }> {
+  const bridge = await startBridge(lab, door);
+  bridges.push(bridge);
+  const client = new pg.Client({ host: "127.0.0.1", port: bridge.port, user: "x", database: "postgres" });
+  client.on("error", () => {});
+  await client.connect();
+  return { client, session: bridge.sessions[0]! };
+}
+
+/** The segments that the edge has, once the last one is there. */
+async function recorded(session: string): Promise<Uint8Array[]> {
+  const list = await lab.until(async () => {
+    const { body } = await lab.call("ada", "GET", `/api/sessions/${session}/recording`);
+    return body?.final ? body : null;
+  }, `the recording of ${session}`);
+  const segments: Uint8Array[] = [];
+  for (const { sequence } of list.segments) {
+    const answer = await fetch(`${lab.origin}/api/sessions/${session}/recording/${sequence}`, {
+      headers: { authorization: `Bearer ${await lab.token("ada")}` },
+    });
+    segments.push(new Uint8Array(await answer.arrayBuffer()));
+  }
+  return segments;
+}
+
+const refund: Door = { person: "tina", task: "refund-investigation", reason: "INC-1", params: "customer=7" };
+
+describe("a session", () => {
+  test("is opened with the connector's own login and masked, and its recording verifies", async () => {
+    const { client, session } = await open(refund);
+    const { rows } = await client.query("select * from customers");
+    expect(rows).toEqual([{ id: 7, email: "u***@example.com", ssn: "XXX-XX-XXXX", country: "CH" }]);
+    await expect(client.query("select token from secrets")).rejects.toMatchObject({ code: "42501" });
+    await client.end();
+    const segments = await recorded(session);
+    const verified = verifyChain(session, segments);
+    expect(verified).toMatchObject({ ok: true, reason: "CLIENT_TERMINATED" });
+    const text = segments.map((bytes) => Buffer.from(bytes).toString("latin1")).join("");
+    expect(text).toContain("select token from secrets");
+    expect(text).toContain("u***@example.com");
+    expect(text).not.toContain("078-05-7");
+    expect(text).not.toContain("the connector's own");
+    await lab.until(async () => !connector.spool.sessions.includes(session), "the spool is empty");
+    const { body } = await lab.call("ada", "GET", `/api/audit?session=${session}`);
+    const alarms = body.events.filter((event: { severity: string }) => event.severity === "alarm");
+    expect(alarms).toEqual([]);
+    const proof = await lab.call("ada", "GET", `/api/sessions/${session}/recording/proof`);
+    expect(JSON.stringify(proof.body)).toContain("recording.complete");
+  });
+
+  test("carries a large result at the pace of its reader", async () => {
+    const { client, session } = await open({ task: "unlimited" });
+    const { rows } = await client.query(
+      "select o.id, repeat('x', 1000) as pad from orders o, generate_series(1, 20)",
+    );
+    expect(rows.length).toBe(20_000);
+    await client.end();
+    const segments = await recorded(session);
+    expect(verifyChain(session, segments)).toMatchObject({ ok: true });
+    expect(segments.length).toBeGreaterThan(50);
+    const first = readSegment(segments[0]!);
+    expect(first.ok && first.entries[0]!.kind).toBe("note");
+  });
+});

@@ -1,0 +1,293 @@
+/** The connector: it waits for the edge to ask, opens its own targets with its own credentials, and records. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type pg from "pg";
+import { encodeOptions, tokenPads } from "../policies/postgres/pins.ts";
+import type { Dial, DialFailure } from "../wire/control.ts";
+import { CONNECTOR_SUBPROTOCOL } from "../wire/tunnel.ts";
+import { CatalogReader } from "./catalog-reader.ts";
+import type { ConnectorConfig, ConnectorResource, HttpResource, PostgresResource } from "./config.ts";
+import { ControlChannel } from "./control-channel.ts";
+import { dialFault } from "./dial-guard.ts";
+import { EdgeRefusal, edgeSocket, opened } from "./edge-socket.ts";
+import { RequestServer } from "./http-requests.ts";
+import { openHttpTarget } from "./http-target.ts";
+import { type ConnectorIdentity, openTokenKey } from "./identity.ts";
+import type { Log } from "./log.ts";
+import { PostgresSession } from "./postgres-session.ts";
+import { cancelPostgres, type OpenTarget, openPostgres, TargetError } from "./postgres-target.ts";
+import type { SessionRecording } from "./session-recording.ts";
+import { Spool } from "./spool.ts";
+import { Uploader } from "./uploader.ts";
+
+/** Dials that are remembered, so that none is followed twice. */
+const REMEMBERED = 10_000;
+/** Time for the last segments after the sessions ended, milliseconds. */
+const UPLOAD_MS = 10_000;
+
+/** A session or request channel that runs. */
+interface Running {
+  kill(code: string): void;
+}
+
+/** What is counted since the start. */
+export interface ConnectorCounts {
+  dials: number;
+  readonly dialFailures: Record<string, number>;
+  sessions: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+export class Connector {
+  readonly config: ConnectorConfig;
+  readonly spool: Spool;
+  readonly uploader: Uploader;
+  readonly counts: ConnectorCounts = { dials: 0, dialFailures: {}, sessions: 0, bytesIn: 0, bytesOut: 0 };
+  readonly #identity: ConnectorIdentity;
+  readonly #log: Log;
+  readonly #control: ControlChannel;
+  readonly #resources = new Map<string, ConnectorResource>();
+  readonly #catalogs = new CatalogReader();
+  readonly #running = new Map<string, Running>();
+  readonly #seen = new Set<string>();
+  /** Resources whose login was looked at. */
+  readonly #inspected = new Set<string>();
+  #draining = false;
+  #wake: (() => void) | null = null;
+  /** Told when the edge does not know this connector. */
+  onExpelled: (code: string) => void = () => {};
+  onOnline: (online: boolean) => void = () => {};
+
+  constructor(config: ConnectorConfig, identity: ConnectorIdentity, version: string, log: Log) {
+    this.config = config;
+    this.#identity = identity;
+    this.#log = log;
+    for (const resource of config.resources) this.#resources.set(resource.name, resource);
+    this.spool = new Spool({
+      ...{ folder: join(config.state, "spool"), max: config.spoolMax, log },
+      onSegment: (session) => this.uploader.kick(session),
+    });
+    this.uploader = new Uploader(config.edge, identity, this.spool, log);
+    this.#control = new ControlChannel({
+      ...{ edge: config.edge, identity, version, log, resources: [...this.#resources.keys()] },
+      handlers: {
+        dial: (dial) => this.#dial(dial),
+        kill: (session) => this.#running.get(session)?.kill("SESSION_KILLED"),
+        online: (online) => this.onOnline(online),
+        expelled: (code) => this.onExpelled(code),
+      },
+    });
+  }
+
+  get online(): boolean {
+    return this.#control.online;
+  }
+
+  get reconnects(): number {
+    return this.#control.reconnects;
+  }
+
+  get sessions(): number {
+    return this.#running.size;
+  }
+
+  /** Takes up what an earlier run left, and connects. */
+  start(): void {
+    this.spool.recover();
+    this.#control.start();
+  }
+
+  /** Takes no new session, lets those that run go on for `ms`, then ends everything and uploads the rest. */
+  async stop(ms: number): Promise<void> {
+    this.#draining = true;
+    if (this.#running.size > 0 && ms > 0) {
+      this.#log("info", "draining", { sessions: this.#running.size, ms });
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    for (const one of this.#running.values()) one.kill("CONNECTOR_DRAINING");
+    if (this.#running.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 2000);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    if (this.#control.online && !(await this.uploader.settle(UPLOAD_MS))) {
+      this.#log("warn", "recordings left in the spool", { sessions: this.spool.sessions.length });
+    }
+    await this.uploader.stop();
+    await this.#control.stop();
+  }
+
+  // --- dials --------------------------------------------------------------------------------------------
+
+  #dial(dial: Dial): void {
+    const { session } = dial;
+    const log = this.#log.with({ session, resource: dial.resource, task: dial.task.name });
+    this.counts.dials += 1;
+    if (this.#seen.has(session)) {
+      log("error", "dial repeated", {});
+      return;
+    }
+    this.#seen.add(session);
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value!);
+    const resource = this.#resources.get(dial.resource);
+    const refuse = (code: DialFailure, message: string): void => {
+      this.counts.dialFailures[code] = (this.counts.dialFailures[code] ?? 0) + 1;
+      this.#control.send({ v: 1, t: "dial_failed", session, code, message });
+    };
+    if (this.#draining) {
+      refuse("DRAINING", "the connector is shutting down");
+      return;
+    }
+    if (!resource) {
+      refuse("RESOURCE_UNKNOWN", "the connector has no such resource");
+      return;
+    }
+    const work =
+      resource.type === "postgres"
+        ? this.#openPostgres(dial, resource, log)
+        : this.#openRequests(dial, resource, log);
+    work.catch((error: unknown) => {
+      this.#running.delete(session);
+      if (error instanceof TargetError) {
+        log("error", "target not opened", { code: error.code, error: error.message, detail: error.detail });
+        refuse(error.code, error.message);
+      } else if (error instanceof EdgeRefusal) {
+        log("error", "edge refused the session", { code: error.code, error: error.message });
+      } else {
+        log("error", "session not opened", { error });
+        refuse("TARGET_UNREACHABLE", "the connector failed to open the session");
+      }
+    });
+  }
+
+  async #openPostgres(dial: Dial, resource: PostgresResource, log: Log): Promise<void> {
+    const { session, task } = dial;
+    const fault = dialFault(dial, Date.now());
+    if (fault)
+      throw new TargetError("TARGET_PREFLIGHT", `the connector does not follow this dial: ${fault}`, "");
+    if (this.spool.full) throw new TargetError("SPOOL_FULL", "the connector has no room for recordings", "");
+    const options = encodeOptions({ ...dial.options, ...tokenPads(this.#tokenKey(resource)) });
+    const target = await openPostgres(resource, options, dial.user.application_name ?? `wicket/${session}`);
+    let recording: SessionRecording | null = null;
+    try {
+      await this.#inspect(target, resource, log);
+      const catalog = await this.#catalogs
+        .read(target.client as pg.Client, resource.name, task)
+        .catch((error: unknown) => {
+          throw new TargetError("CATALOG_FAILED", "the database's catalog cannot be read", String(error));
+        });
+      const { level, onFailure, durability } = dial.recording;
+      try {
+        recording = this.spool.begin(session, level, durability === "strict");
+        const facts = { resource: resource.name, task: task.name, digest: task.digest };
+        recording.note({ t: "opened", ...facts, serverVersion: catalog.serverVersion, at: Date.now() });
+        recording.flush();
+      } catch (error) {
+        throw new TargetError("SPOOL_FULL", "the connector cannot write recordings", String(error));
+      }
+      const socket = await this.#dialBack(dial);
+      const taken = target.take();
+      const running = new PostgresSession({
+        ...{ session, task: task.name, target: taken, socket, recording, onFailure, deadline: dial.deadline },
+        cancel: () => {
+          if (!taken.key) return;
+          cancelPostgres(resource, taken.key).catch((error: unknown) =>
+            log("warn", "cancel not delivered", { error }),
+          );
+        },
+        unrecorded: (message) => log("error", "session goes on unrecorded", { error: message }),
+        ended: (reason) => {
+          this.counts.bytesIn += running.bytesIn;
+          this.counts.bytesOut += running.bytesOut;
+          log("info", "session ended", { reason, bytes_in: running.bytesIn, bytes_out: running.bytesOut });
+          this.#gone(session);
+        },
+      });
+      this.counts.sessions += 1;
+      this.#running.set(session, running);
+      log("info", "session opened", {});
+      running.start({ parameters: taken.parameters, serverVersion: catalog.serverVersion, catalog });
+    } catch (error) {
+      target.close();
+      recording?.close("NOT_OPENED");
+      throw error;
+    }
+  }
+
+  async #openRequests(dial: Dial, resource: HttpResource, log: Log): Promise<void> {
+    const found = openHttpTarget(resource.source);
+    if (!found.ok)
+      throw new TargetError("TARGET_UNREACHABLE", "the target is not set up at the connector", found.message);
+    const socket = await this.#dialBack(dial);
+    const server = new RequestServer(
+      { send: (message) => socket.send(message), close: (code, reason) => socket.close(code, reason) },
+      found.target,
+    );
+    this.#running.set(dial.session, {
+      kill: (code) => {
+        server.close();
+        socket.close(1000, code);
+      },
+    });
+    socket.on("message", (data: Buffer, binary: boolean) => server.message(binary ? data : data.toString()));
+    socket.on("error", () => socket.terminate());
+    socket.on("close", () => {
+      server.close();
+      this.#gone(dial.session);
+    });
+    log("debug", "channel opened", {});
+  }
+
+  async #dialBack(dial: Dial) {
+    const headers = {
+      authorization: `Bearer ${await this.#identity.token()}`,
+      "wicket-ticket": dial.ticket,
+    };
+    const socket = edgeSocket(this.config.edge, dial.url, CONNECTOR_SUBPROTOCOL, headers);
+    await opened(socket);
+    return socket;
+  }
+
+  #gone(session: string): void {
+    this.#running.delete(session);
+    if (this.#running.size === 0) this.#wake?.();
+  }
+
+  #tokenKey(resource: PostgresResource): Uint8Array {
+    if (!resource.tokenKey) return openTokenKey(this.config.state);
+    const text = resource.tokenKey.read();
+    if (text.length < 16)
+      throw new TargetError("TARGET_PREFLIGHT", "the connector's token key is too short", "");
+    return new Uint8Array(createHash("sha256").update(text).digest());
+  }
+
+  /** A login that may do more than a task ever needs is said once, loudly: the gate is then the only wall. */
+  async #inspect(target: OpenTarget, resource: PostgresResource, log: Log): Promise<void> {
+    if (this.#inspected.has(resource.name)) return;
+    this.#inspected.add(resource.name);
+    const { rows } = await target.client.query<{ superuser: boolean; bypass: boolean; owns: string }>(
+      `SELECT r.rolsuper AS superuser, r.rolbypassrls AS bypass,
+              (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p')) AS owns
+         FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
+    );
+    const found = rows[0];
+    if (!found) return;
+    const { superuser, bypass } = found;
+    if (superuser || bypass || Number(found.owns) > 0) {
+      log("warn", "the login of the connector may do more than it needs", {
+        ...{ login: resource.user, superuser, bypass_rls: bypass, owned_tables: Number(found.owns) },
+      });
+    }
+  }
+}

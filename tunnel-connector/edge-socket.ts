@@ -1,0 +1,69 @@
+/** WebSockets to the edge, and what is peculiar about them in one place. */
+import WebSocket from "ws";
+import { MAX_CONTROL_FRAME } from "../wire/tunnel.ts";
+
+/** The edge answered a handshake with a refusal. */
+export class EdgeRefusal extends Error {
+  override readonly name = "EdgeRefusal";
+  readonly status: number;
+  /** UPPER_SNAKE, or `HTTP_<status>` when the answer has none. */
+  readonly code: string;
+
+  constructor(status: number, body: string) {
+    let code = `HTTP_${status}`;
+    let message = `the edge answered ${status}`;
+    try {
+      const problem = JSON.parse(body) as { code?: unknown; message?: unknown };
+      if (typeof problem.code === "string") code = problem.code;
+      if (typeof problem.message === "string") message = problem.message;
+    } catch {
+      // Not the edge's own answer.
+    }
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * A socket that is being opened. No compression (it costs more than it saves and tells lengths of secrets); a
+ * close that the edge does not finish is given up after half a second, since in-band messages said it already.
+ */
+export function edgeSocket(
+  edge: string,
+  path: string,
+  protocol: string,
+  headers: Readonly<Record<string, string>>,
+): WebSocket {
+  const socket = new WebSocket(edge.replace(/^http/, "ws") + path, [protocol], {
+    headers: { ...headers },
+    perMessageDeflate: false,
+    followRedirects: false,
+    handshakeTimeout: 10_000,
+    closeTimeout: 500,
+    maxPayload: MAX_CONTROL_FRAME,
+    skipUTF8Validation: true,
+  } as WebSocket.ClientOptions);
+  socket.binaryType = "nodebuffer";
+  return socket;
+}
+
+/** Resolves when the socket is open; rejects with `EdgeRefusal` or the network's error. */
+export function opened(socket: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("open", () => resolve());
+    socket.once("error", reject);
+    socket.once("unexpected-response", (request, response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        if (body.length < 16_384) body += chunk;
+      });
+      response.on("end", () => {
+        reject(new EdgeRefusal(response.statusCode ?? 0, body));
+        request.destroy();
+      });
+      response.on("error", reject);
+    });
+  });
+}

@@ -1,0 +1,167 @@
+/**
+ * The recording of one session while it runs. Entries are gathered in memory and in the journal on disk; `flush`
+ * puts what is gathered on disk and is called before anything that must not happen unrecorded. After a write that
+ * failed every further call throws: the session decides what that means for it.
+ */
+import { closeSync, fdatasyncSync, ftruncateSync, openSync, writevSync } from "node:fs";
+import { join } from "node:path";
+import { type EntryKind, elide, encodeEntry, type SegmentWriter } from "../wire/recording.ts";
+import { writePrivate } from "./identity.ts";
+
+/** A segment is sealed this long after its first entry at the latest, milliseconds. */
+const SEAL_AFTER_MS = 1000;
+
+export class RecordingError extends Error {
+  override readonly name = "RecordingError";
+}
+
+export interface SessionRecordingOptions {
+  readonly session: string;
+  readonly folder: string;
+  readonly level: "full" | "statements";
+  /** Each flush waits for the disk. */
+  readonly strict: boolean;
+  readonly writer: SegmentWriter;
+  now(): number;
+  /** False when the spool has reached its bound. */
+  room(): boolean;
+  grew(bytes: number): void;
+  sealed(): void;
+  closed(): void;
+}
+
+export class SessionRecording {
+  readonly #options: SessionRecordingOptions;
+  readonly #writer: SegmentWriter;
+  readonly #file: number;
+  #pending: Uint8Array[] = [];
+  #pendingSize = 0;
+  #journal = 0;
+  /** Time of the segment's first entry; null when it has none. */
+  #from: number | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #over = false;
+  #failure: RecordingError | null = null;
+  /** Told when a write failed outside of a call: the timer's. */
+  onFailure: (error: RecordingError) => void = () => {};
+
+  constructor(options: SessionRecordingOptions) {
+    this.#options = options;
+    this.#writer = options.writer;
+    this.#file = openSync(join(options.folder, "journal"), "a", 0o600);
+  }
+
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** Adds a message of the session's socket. The bytes are kept as they are: nobody may change them. */
+  add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
+    const elided = kind === "backend" && this.#options.level === "statements";
+    this.#add(elided ? "elided" : kind, elided ? elide("backend", bytes) : bytes);
+  }
+
+  /** Adds a fact of the connector's own. */
+  note(fact: Readonly<Record<string, unknown>>): void {
+    this.#add("note", new TextEncoder().encode(JSON.stringify(fact)));
+  }
+
+  #add(kind: EntryKind, bytes: Uint8Array): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#over) return;
+    const at = this.#options.now();
+    const entry = { kind, at, bytes };
+    const full = this.#writer.add(entry);
+    if (full) this.#store(full.sequence, full.bytes);
+    if (this.#from === null) {
+      this.#from = at;
+      const head = { v: 1, session: this.#options.session, sequence: this.#writer.sequence, from: at };
+      this.#push(new TextEncoder().encode(`${JSON.stringify(head)}\n`));
+      this.#timer ??= setTimeout(() => this.#tick(), SEAL_AFTER_MS);
+    }
+    this.#push(encodeEntry(entry, this.#from));
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#pending.push(bytes);
+    this.#pendingSize += bytes.length;
+  }
+
+  /** Puts everything that was added on disk. */
+  flush(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#pendingSize === 0 || this.#over) return;
+    if (!this.#options.room()) throw this.#fail("the connector's spool is full");
+    const parts = this.#pending;
+    const size = this.#pendingSize;
+    this.#pending = [];
+    this.#pendingSize = 0;
+    try {
+      const written = writevSync(this.#file, parts);
+      if (written !== size) throw new Error(`${written} of ${size} bytes were written`);
+      if (this.#options.strict) fdatasyncSync(this.#file);
+    } catch (error) {
+      throw this.#fail(String(error));
+    }
+    this.#journal += size;
+    this.#options.grew(size);
+  }
+
+  #tick(): void {
+    this.#timer = null;
+    if (this.#over || this.#failure || this.#from === null) return;
+    try {
+      const sealed = this.#writer.seal(this.#options.now());
+      this.#store(sealed.sequence, sealed.bytes);
+    } catch (error) {
+      if (!this.#failure) throw error;
+      this.onFailure(this.#failure);
+    }
+  }
+
+  /** A sealed segment replaces its journal. */
+  #store(sequence: number, bytes: Uint8Array): void {
+    try {
+      writePrivate(join(this.#options.folder, segmentName(sequence)), bytes);
+      ftruncateSync(this.#file, 0);
+    } catch (error) {
+      throw this.#fail(String(error));
+    }
+    this.#options.grew(bytes.length - this.#journal);
+    this.#journal = 0;
+    this.#pending = [];
+    this.#pendingSize = 0;
+    this.#from = null;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#options.sealed();
+  }
+
+  /** Seals the last segment. Nothing is added afterwards. */
+  close(reason: string): void {
+    if (this.#over) return;
+    try {
+      if (!this.#failure) {
+        this.note({ t: "closed", reason });
+        const sealed = this.#writer.seal(this.#options.now(), { reason });
+        this.#store(sealed.sequence, sealed.bytes);
+      }
+    } catch {
+      // What is on disk is taken up at the next start, as after a crash.
+    }
+    this.#over = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    closeSync(this.#file);
+    this.#options.closed();
+  }
+
+  #fail(message: string): RecordingError {
+    this.#failure = new RecordingError(message);
+    return this.#failure;
+  }
+}
+
+/** A sealed segment's file. */
+export function segmentName(sequence: number): string {
+  return `${String(sequence).padStart(8, "0")}.wgr`;
+}
