@@ -67,7 +67,7 @@ describe("the second wall", () => {
       ["FuncCall", { func_variadic: hidden }],
       ["RangeSubselect", { mystery: hidden }],
       ["RangeVar", { mystery: hidden }],
-      ["Alias", { mystery: hidden }],
+      ["alias", { mystery: hidden }],
     ];
     const sql = "SELECT lower('x') FROM orders o, (SELECT 1) AS s WHERE o.id + 1 = 2";
     for (const [type, fields] of places) {
