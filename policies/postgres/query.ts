@@ -30,6 +30,9 @@ import type { World } from "./world.ts";
 /** Called for a data-modifying statement inside WITH. */
 export type WriteHandler = (type: string, fields: Fields, scope: Scope) => undefined;
 
+/** Nodes whose fields are not all walked one by one. */
+const DIRECT = new Set(["RangeVar", "RangeSubselect", "RangeTableSample", "ColumnRef"]);
+
 export class QueryWalker {
   readonly world: World;
   readonly source: Source;
@@ -99,7 +102,7 @@ export class QueryWalker {
 
   /** @param holder the wrapper of the node, when it has one; its content may be replaced */
   typed(type: string, fields: Fields, scope: Scope, holder: Wrapped | null): undefined {
-    if (!this.known(type, fields)) return;
+    if (DIRECT.has(type) && !this.known(type, fields)) return;
     switch (type) {
       case "SelectStmt":
         return this.select(fields, scope);
