@@ -1,47 +1,78 @@
-// Runs a command of this repository on the Node that the lockfile pins, whatever Node started it.
-// Plain JavaScript without dependencies: it must work on Node 20 and before anything is installed.
+// `npm start`, `npm test` and the like, from a fresh checkout: installs what the lockfile names, makes what is
+// generated, and runs the command on the lockfile's Node. Runs on any Node from 18 on, without dependencies.
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { findNode, root, runForeground } from "./node24.js";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const COMMANDS = { test: "scripts/test.ts", check: "scripts/check.ts" };
+const COMMANDS = {
+  start: ["client/main.ts", "dev"],
+  test: ["scripts/test.ts"],
+  check: ["scripts/check.ts"],
+};
 
-function fail(sentence) {
-  console.error(sentence);
+/** True when what is installed is what the lockfile says: npm keeps a copy of it inside node_modules. */
+function installed() {
+  const read = (path) => JSON.parse(readFileSync(join(root, path), "utf8")).packages;
+  if (!existsSync(join(root, "node_modules", ".package-lock.json"))) return false;
+  const wanted = read("package-lock.json");
+  const found = read("node_modules/.package-lock.json");
+  return Object.entries(wanted).every(([path, { version, optional, link }]) => {
+    if (path === "" || link) return true;
+    // Packages of other platforms are optional and absent.
+    return found[path] ? found[path].version === version : optional === true;
+  });
+}
+
+function install() {
+  console.error("Installing the packages of the lockfile (npm ci)…");
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const run = spawnSync(npm, ["ci", "--no-audit", "--no-fund"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    env: { ...process.env, npm_config_loglevel: process.env.npm_config_loglevel ?? "error" },
+  });
+  if (run.status === 0) return;
+  console.error(
+    run.error ? `npm cannot be started: ${run.error.message}` : "npm ci failed; what it says is above",
+  );
   process.exit(1);
 }
 
-/** The lockfile that npm wrote into node_modules is older than ours when dependencies changed. */
-function installed() {
-  const mark = join(root, "node_modules", ".package-lock.json");
-  return existsSync(mark) && statSync(mark).mtimeMs >= statSync(join(root, "package.json")).mtimeMs - 60_000;
+function main() {
+  const [name, ...rest] = process.argv.slice(2);
+  const command = name === "script" ? rest.splice(0, 1) : COMMANDS[name];
+  if (!command?.[0]) {
+    console.error(`usage: node bin/run.js ${Object.keys(COMMANDS).join(" | ")} | script FILE [arguments]`);
+    process.exit(2);
+  }
+  if (!installed() || findNode() === null) install();
+  const node = findNode();
+  if (node === null) {
+    console.error(
+      `There is no Node for ${process.platform}-${process.arch} in the packages: was npm told to leave out optional ones?`,
+    );
+    process.exit(1);
+  }
+  const env = {
+    ...process.env,
+    PATH: join(root, "node_modules", ".bin") + delimiter + (process.env.PATH ?? ""),
+  };
+  const prepared = spawnSync(node, [join(root, "scripts/prepare.ts")], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    env,
+  });
+  if (prepared.status !== 0) {
+    console.error("What the program is made of could not be prepared; what went wrong is above.");
+    process.exit(1);
+  }
+  runForeground(node, [join(root, command[0]), ...command.slice(1), ...rest], { env });
 }
 
-function run(program, args, options = {}) {
-  const done = spawnSync(program, args, { cwd: root, stdio: "inherit", ...options });
-  if (done.error) fail(`Could not start ${program}: ${done.error.message}`);
-  return done.status ?? 1;
+try {
+  main();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
 }
-
-const [command, ...rest] = process.argv.slice(2);
-const script = command === "script" ? rest.shift() : COMMANDS[command];
-if (!script) {
-  fail(`Unknown command "${command ?? ""}". Known: ${Object.keys(COMMANDS).join(", ")}, script FILE.`);
-}
-
-if (!existsSync(join(root, "node_modules")) || !installed()) {
-  if (run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]) !== 0)
-    fail("npm ci failed; see above.");
-}
-const node = join(root, "node_modules", `node-linux-${process.arch}`, "bin", "node");
-if (!existsSync(node)) {
-  fail(
-    `No Node for ${process.platform} ${process.arch} in node_modules: run "npm ci" without --omit=optional.`,
-  );
-}
-const env = { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH ?? ""}` };
-const prepared = run(node, ["scripts/prepare.ts"], { env });
-if (prepared !== 0) fail("Preparing the parser and the policies failed; see above.");
-process.exit(run(node, [script, ...rest], { env }));

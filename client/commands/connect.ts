@@ -1,0 +1,100 @@
+/** `wicket connect RESOURCE --task T -- COMMAND`: runs a program that finds the database in its environment. */
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { Command } from "commander";
+import { type Bridge, startBridge } from "../bridge/bridge.ts";
+import { exit, fail } from "../exit.ts";
+import { perform, say } from "../terminal.ts";
+import { askOf, type SessionOptions, withSessionOptions } from "./session-options.ts";
+
+interface ConnectOptions extends SessionOptions {
+  readonly tcp: boolean;
+}
+
+/** Settings of libpq that would send the program elsewhere, or make it ask for what is not here. */
+const MISLEADING = [
+  "PGHOSTADDR",
+  "PGSERVICE",
+  "PGSERVICEFILE",
+  "PGOPTIONS",
+  "PGREQUIREAUTH",
+  "PGCHANNELBINDING",
+  "PGSSLNEGOTIATION",
+  "PGTARGETSESSIONATTRS",
+  "PGSSLCERT",
+  "PGSSLKEY",
+  "PGSSLROOTCERT",
+];
+
+export function connectCommand(): Command {
+  const command = new Command("connect")
+    .description(
+      "Run a program with the database in its environment: wicket connect orders-db --task T -- psql",
+    )
+    .argument("<resource>", "the database")
+    .argument("[command...]", "the program and its arguments, behind --; default: psql")
+    .option("--tcp", "a loopback port instead of a Unix socket", false);
+  return withSessionOptions(command).action((resource: string, program: string[], options: ConnectOptions) =>
+    perform(false, () => connect(resource, program.length > 0 ? program : ["psql"], options)),
+  );
+}
+
+async function connect(
+  resource: string,
+  program: readonly string[],
+  options: ConnectOptions,
+): Promise<number> {
+  const ask = askOf(resource, options);
+  const listen = options.tcp || process.platform === "win32" ? 0 : "socket";
+  const bridge = await startBridge({ ask, listen, say: (text) => say(`wicket: ${text}`) }, "must");
+  try {
+    return await runProgram(program, environmentOf(bridge, resource));
+  } finally {
+    await bridge.stop();
+  }
+}
+
+function environmentOf(bridge: Bridge, resource: string): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  for (const name of MISLEADING) delete env[name];
+  return {
+    ...env,
+    PGHOST: bridge.host,
+    PGPORT: String(bridge.port),
+    PGUSER: "wicket",
+    PGPASSWORD: bridge.password,
+    PGDATABASE: resource,
+    // The way to the edge is encrypted by the WebSocket; up to here it does not leave the machine.
+    PGSSLMODE: "disable",
+    PGGSSENCMODE: "disable",
+  };
+}
+
+/** Runs it in the foreground; its exit code, or 128 + the signal that ended it. */
+function runProgram([file, ...args]: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file!, args, { stdio: "inherit", env });
+    // Ctrl-C goes to the whole foreground group: psql decides what it means. Others are passed on.
+    const ignore = (): void => {};
+    const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+    process.on("SIGINT", ignore);
+    process.on("SIGTERM", pass);
+    process.on("SIGHUP", pass);
+    const done = (): void => {
+      process.off("SIGINT", ignore);
+      process.off("SIGTERM", pass);
+      process.off("SIGHUP", pass);
+    };
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      done();
+      const missing = error.code === "ENOENT";
+      const next = missing && file === "psql" ? "On Debian: apt install postgresql-client" : undefined;
+      const why = missing ? "is not installed" : `cannot be started (${error.code})`;
+      reject(fail(exit.failure, "COMMAND_NOT_FOUND", `${file} ${why}`, next));
+    });
+    child.once("exit", (code, signal) => {
+      done();
+      resolve(code ?? 128 + (signal ? (constants.signals[signal] ?? 0) : 0));
+    });
+  });
+}

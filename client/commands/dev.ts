@@ -1,0 +1,99 @@
+/** `wicket dev`: the whole system on this machine, until Ctrl-C. */
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import type { DevEvent, DevOptions, DevSystem } from "../dev/dev.ts";
+import { exit } from "../exit.ts";
+import { inert } from "../recording/inert.ts";
+import { outJson, perform, say, styled } from "../terminal.ts";
+
+const demo = join(import.meta.dirname, "..", "..", "policies", "library");
+
+export function devCommand(): Command {
+  return new Command("dev")
+    .description("Run the whole system on this machine: edge, identity provider, connector, database")
+    .option("--policies <dir>", "the task library; default: the demo's")
+    .option("--postgres <url>", "the database behind orders-db instead of the embedded one")
+    .option("--port <port>", "the edge's port on loopback; 0 takes any", parsePort, 8787)
+    .option("--state <dir>", "keep all state here; default: a temporary folder")
+    .option("--json", "one JSON object a line on stdout", false)
+    .action((options: Omit<DevOptions, "policies"> & { policies?: string; json: boolean }) =>
+      perform(options.json, () => dev({ ...options, policies: options.policies ?? demo }, options.json)),
+    );
+}
+
+async function dev(options: DevOptions, json: boolean): Promise<number> {
+  const stopped = new Promise<"stopped">((resolve) => {
+    process.once("SIGINT", () => resolve("stopped"));
+    process.once("SIGTERM", () => resolve("stopped"));
+  });
+  const tell = (event: DevEvent): void => {
+    if (json) outJson(event);
+    else show(event);
+  };
+  // Loaded here: no other command needs the edge's runtime.
+  const { startDev } = await import("../dev/dev.ts");
+  const starting = startDev(options, tell);
+  const system = await Promise.race([starting, stopped]);
+  if (system === "stopped") {
+    await starting.then((late) => late.stop()).catch(() => {});
+    return exit.ok;
+  }
+  tell(system.ready);
+  try {
+    await Promise.race([system.broken, stopped]);
+  } finally {
+    if (!json) say("\nStopping.");
+    await system.stop();
+  }
+  return exit.ok;
+}
+
+function show(event: DevEvent): void {
+  switch (event.status) {
+    case "starting":
+      say(`starting the ${event.part}`);
+      return;
+    case "warning":
+      say(styled("yellow", `warning: ${inert(event.message)}`, process.stderr));
+      return;
+    case "policies":
+      say(
+        `The policies changed and are in force (${event.digest.slice(0, 12)}); sessions under the old ones ended.`,
+      );
+      return;
+    case "log":
+      for (const line of event.message.split("\n")) say(`[${event.part}] ${inert(line)}`);
+      return;
+    case "ready":
+      showReady(event);
+  }
+}
+
+/** What to type next; each line works when it is pasted. */
+function showReady(ready: DevSystem["ready"]): void {
+  const edge = ready.edge === "http://127.0.0.1:8787" ? "" : ` --edge ${ready.edge}`;
+  const names = Object.keys(ready.people);
+  const person = names.includes("tina") ? "tina" : (names[0] ?? "operator");
+  say("");
+  say(styled("bold", `Wicketgate runs at ${ready.edge}`, process.stderr));
+  say(`people: ${names.join(", ")}; administrator: operator; state: ${ready.state}`);
+  say("");
+  say("In a second terminal, in this folder:");
+  say("");
+  say(`  npx wicket login --as ${person}${edge}`);
+  say("  npx wicket tasks");
+  if (ready.resources.includes("orders-db") && person === "tina") {
+    say(
+      "  npx wicket connect orders-db --task refund-investigation --param customer=7 --reason INC-7 -- psql",
+    );
+  }
+  say("  npx wicket sessions");
+  say("");
+  say("Ctrl-C stops everything and leaves nothing behind.");
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port >= 0 && port <= 65535)) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
+  return port;
+}

@@ -1,0 +1,93 @@
+/**
+ * Logins on this machine: one file, readable by its owner only, in `$XDG_CONFIG_HOME/wicket` (XDG Base Directory
+ * Specification). Each edge has its own; the last one is the default.
+ */
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { exit, fail } from "./exit.ts";
+
+export interface Login {
+  readonly token: string;
+  /** For display. */
+  readonly name: string;
+  /** Milliseconds since the epoch; null when the token does not say. */
+  readonly expires: number | null;
+}
+
+interface Store {
+  readonly version: 1;
+  readonly current: string | null;
+  readonly logins: Readonly<Record<string, Login>>;
+}
+
+const EMPTY: Store = { version: 1, current: null, logins: {} };
+
+function folder(): string {
+  const given = process.env["XDG_CONFIG_HOME"];
+  return join(given?.startsWith("/") ? given : join(homedir(), ".config"), "wicket");
+}
+
+function file(): string {
+  return join(folder(), "logins.json");
+}
+
+function read(): Store {
+  let text: string;
+  try {
+    if ((statSync(file()).mode & 0o077) !== 0) {
+      throw fail(exit.failure, "LOGIN_FILE_OPEN", `others may read ${file()}`, `chmod 600 ${file()}`);
+    }
+    text = readFileSync(file(), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return EMPTY;
+    throw error;
+  }
+  try {
+    const store = JSON.parse(text) as Store;
+    if (store.version === 1 && typeof store.logins === "object") return store;
+  } catch {
+    // Said below.
+  }
+  throw fail(
+    exit.failure,
+    "LOGIN_FILE_BROKEN",
+    `${file()} cannot be read`,
+    `rm ${file()}, then log in again`,
+  );
+}
+
+function write(store: Store): void {
+  mkdirSync(folder(), { recursive: true, mode: 0o700 });
+  chmodSync(folder(), 0o700);
+  const half = `${file()}.${process.pid}`;
+  writeFileSync(half, `${JSON.stringify(store, null, 2)}\n`, { mode: 0o600 });
+  renameSync(half, file());
+}
+
+/** The edge that was logged in to last, or null. */
+export function currentEdge(): string | null {
+  return read().current;
+}
+
+/** The login at an edge, or null. */
+export function findLogin(edge: string): Login | null {
+  const { logins } = read();
+  return Object.hasOwn(logins, edge) ? logins[edge]! : null;
+}
+
+export function keepLogin(edge: string, login: Login): void {
+  const store = read();
+  write({ version: 1, current: edge, logins: { ...store.logins, [edge]: login } });
+}
+
+/** Forgets the login at an edge; false when there was none. */
+export function dropLogin(edge: string): boolean {
+  const store = read();
+  if (!Object.hasOwn(store.logins, edge)) return false;
+  const { [edge]: _, ...logins } = store.logins;
+  const current = store.current === edge ? (Object.keys(logins)[0] ?? null) : store.current;
+  if (current === null) rmSync(file());
+  else write({ version: 1, current, logins });
+  return true;
+}

@@ -1,0 +1,83 @@
+/** The `wicket` command line. */
+import { Command } from "commander";
+import manifest from "../package.json" with { type: "json" };
+import { connectCommand } from "./commands/connect.ts";
+import { connectorCommand } from "./commands/connector.ts";
+import { devCommand } from "./commands/dev.ts";
+import { loginCommands } from "./commands/login.ts";
+import { playCommand } from "./commands/play.ts";
+import { proxyCommand } from "./commands/proxy.ts";
+import { sessionsCommand } from "./commands/sessions.ts";
+import { tasksCommand } from "./commands/tasks.ts";
+import { call, fetchBytes, openEdge } from "./edge.ts";
+import { CommandError, exit } from "./exit.ts";
+import { policyCommand } from "./policy/commands.ts";
+import { recordingCommand } from "./recording/commands.ts";
+import { EdgeRefusal } from "./recording/edge.ts";
+import { faultText, out, say } from "./terminal.ts";
+
+function program(): Command {
+  const wicket = new Command("wicket")
+    .description("Do one task on a database that only this edge can reach.")
+    .version(manifest.version)
+    .showHelpAfterError("(wicket help COMMAND says more)")
+    .enablePositionalOptions()
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? exit.ok : exit.usage));
+  const commands = [
+    ...loginCommands(),
+    tasksCommand(),
+    connectCommand(),
+    proxyCommand(),
+    sessionsCommand(),
+    playCommand(),
+    recordingCommand({
+      out,
+      err: say,
+      async connect(edge) {
+        const opened = openEdge(edge === undefined ? {} : { edge });
+        const told = async <Answer>(work: Promise<Answer>): Promise<Answer> => {
+          try {
+            return await work;
+          } catch (error) {
+            if (!(error instanceof CommandError)) throw error;
+            const { code, message } = error.fault;
+            const status =
+              error.fault.exit === exit.login ? 401 : error.fault.exit === exit.denied ? 403 : 500;
+            throw new EdgeRefusal(status, code, message);
+          }
+        };
+        return {
+          json: (path) => told(call(opened, path)),
+          bytes: (path, limit) => told(fetchBytes(opened, path, limit)),
+        };
+      },
+    }),
+    policyCommand(),
+    connectorCommand(),
+    devCommand(),
+  ];
+  for (const command of commands) wicket.addCommand(inherit(command));
+  return wicket;
+}
+
+/** Usage errors of every subcommand end with the code for usage. */
+function inherit(command: Command): Command {
+  command.exitOverride((error) => process.exit(error.exitCode === 0 ? exit.ok : exit.usage));
+  command.showHelpAfterError(false);
+  for (const sub of command.commands) inherit(sub as Command);
+  return command;
+}
+
+/** `wicket … | head` closes stdout early, which is no fault. */
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(exit.ok);
+  throw error;
+});
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  if (error instanceof CommandError) say(faultText(error.fault));
+  else say(`wicket: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = error instanceof CommandError ? error.fault.exit : exit.failure;
+}
