@@ -84,14 +84,7 @@ function miniflareOptions(
       SIGNING_KEY: JSON.stringify(settings.signingKey),
       ...(demoLogin === undefined ? {} : { DEMO_LOGIN: demoLogin }),
     },
-    ...(state === undefined
-      ? {}
-      : {
-          durableObjectsPersist: join(state, "objects"),
-          r2Persist: join(state, "r2"),
-          d1Persist: join(state, "d1"),
-          cachePersist: join(state, "cache"),
-        }),
+    ...(state === undefined ? {} : { resourcePersistencePath: state }),
     ...(log
       ? {
           handleRuntimeStdio(out: NodeJS.ReadableStream, err: NodeJS.ReadableStream) {

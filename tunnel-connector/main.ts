@@ -103,18 +103,13 @@ async function serve(connector: Connector, config: ConnectorConfig, log: Log): P
       log("error", "the edge does not know this connector", { code });
       resolve(exit.login);
     };
-    let asked = 0;
+    let asked: number | null = null;
     const stop = (): void => {
-      asked += 1;
-      if (asked > 1) {
-        // Asked twice: at once.
-        connector.stop(0).then(
-          () => resolve(exit.ok),
-          () => resolve(exit.failure),
-        );
-        return;
-      }
-      connector.stop(config.drainMs).then(
+      // Asked again a while later: at once. The same signal may come twice, to the group and from a launcher.
+      const again = asked !== null && Date.now() - asked > 1000;
+      if (asked !== null && !again) return;
+      asked ??= Date.now();
+      connector.stop(again ? 0 : config.drainMs).then(
         () => resolve(exit.ok),
         () => resolve(exit.failure),
       );

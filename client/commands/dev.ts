@@ -23,8 +23,8 @@ export function devCommand(): Command {
 
 async function dev(options: DevOptions, json: boolean): Promise<number> {
   const stopped = new Promise<"stopped">((resolve) => {
-    process.once("SIGINT", () => resolve("stopped"));
-    process.once("SIGTERM", () => resolve("stopped"));
+    // More than one may come (to the group, and passed on by a launcher): the first one counts.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve("stopped"));
   });
   const tell = (event: DevEvent): void => {
     if (json) outJson(event);

@@ -24,8 +24,7 @@ export function proxyCommand(): Command {
 async function proxy(resource: string, options: ProxyOptions): Promise<number> {
   const ask = askOf(resource, options);
   const stopped = new Promise<void>((resolve) => {
-    process.once("SIGTERM", () => resolve());
-    process.once("SIGINT", () => resolve());
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve());
   });
   const talk = (text: string): void => say(`wicket: ${text}`);
   const bridge = await startBridge({ ask, listen: options.port, say: talk }, "may").catch(

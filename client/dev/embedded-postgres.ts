@@ -144,18 +144,12 @@ function findRunner(folder: string): Runner {
   );
 }
 
+/** Whether the server's user gets to the folder and can run the program. */
 function works(runner: Runner, folder: string): boolean {
+  const as = { ...(runner.owner ?? {}), cwd: "/" };
   const [file, args] = command(runner, "postgres", ["--version"]);
-  // The shell looks whether the server's user gets to the folder.
-  const probe = spawnSync(
-    runner.prefix[0] ?? "test",
-    [...runner.prefix.slice(1), ...(runner.prefix.length > 0 ? ["test"] : []), "-w", folder],
-    {
-      ...(runner.owner ?? {}),
-      cwd: "/",
-    },
-  );
-  return probe.status === 0 && spawnSync(file, args, { ...(runner.owner ?? {}), cwd: "/" }).status === 0;
+  const [list, ...rest] = [...runner.prefix, "ls", folder];
+  return spawnSync(list!, rest, as).status === 0 && spawnSync(file, args, as).status === 0;
 }
 
 function command(runner: Runner, program: string, args: readonly string[]): [string, string[]] {
