@@ -2,7 +2,7 @@
 // generated, and runs the command on the lockfile's Node. Runs on any Node from 18 on, without dependencies.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { findNode, root, runForeground } from "./node24.js";
 
 const COMMANDS = {
@@ -67,7 +67,7 @@ function main() {
     console.error("What the program is made of could not be prepared; what went wrong is above.");
     process.exit(1);
   }
-  runForeground(node, [join(root, command[0]), ...command.slice(1), ...rest], { env });
+  runForeground(node, [resolve(root, command[0]), ...command.slice(1), ...rest], { env });
 }
 
 try {

@@ -241,12 +241,29 @@ function openEdge(
   library: Library,
   tell: Tell,
 ): Promise<RunningEdge> {
-  return runEdge({
-    ...{ host: "127.0.0.1", port, issuers: [provider.config], adminGroups: [ADMIN_GROUP] },
-    ...{ signingKey: secrets.signingKey, demoLogin: provider.demoLogin, state: state.path("edge") },
-    policies: JSON.stringify(library.bundle),
-    log: (line) => tell({ status: "log", part: "edge", message: line.trimEnd() }),
-  });
+  return withoutSignals(() =>
+    runEdge({
+      ...{ host: "127.0.0.1", port, issuers: [provider.config], adminGroups: [ADMIN_GROUP] },
+      ...{ signingKey: secrets.signingKey, demoLogin: provider.demoLogin, state: state.path("edge") },
+      policies: JSON.stringify(library.bundle),
+      log: (line) => tell({ status: "log", part: "edge", message: line.trimEnd() }),
+    }),
+  );
+}
+
+/** Miniflare ends the process itself at a signal, in the middle of our own stopping: its listeners are taken out. */
+async function withoutSignals<T>(work: () => Promise<T>): Promise<T> {
+  const takeOut = (event: string | symbol, listener: (...args: unknown[]) => void): void => {
+    if (event === "SIGINT" || event === "SIGTERM" || event === "SIGHUP") {
+      queueMicrotask(() => process.off(event, listener));
+    }
+  };
+  process.on("newListener", takeOut);
+  try {
+    return await work();
+  } finally {
+    process.off("newListener", takeOut);
+  }
 }
 
 interface Operator {
