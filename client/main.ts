@@ -11,12 +11,18 @@ import { sessionsCommand } from "./commands/sessions.ts";
 import { tasksCommand } from "./commands/tasks.ts";
 import { call, fetchBytes, openEdge } from "./edge.ts";
 import { CommandError, exit } from "./exit.ts";
-import { policyCommand } from "./policy/commands.ts";
 import { recordingCommand } from "./recording/commands.ts";
 import { EdgeRefusal } from "./recording/edge.ts";
 import { faultText, out, say } from "./terminal.ts";
 
-function program(): Command {
+/** Loading the policies' compiler and parser takes longer than most commands: only for `wicket policy`. */
+async function policyCommand(): Promise<Command> {
+  const wanted = process.argv.slice(2).find((word) => !word.startsWith("-"));
+  if (wanted === "policy") return (await import("./policy/commands.ts")).policyCommand();
+  return new Command("policy").description("Check, explain and test the task library");
+}
+
+async function program(): Promise<Command> {
   const wicket = new Command("wicket")
     .description("Do one task on a database that only this edge can reach.")
     .version(manifest.version)
@@ -52,7 +58,7 @@ function program(): Command {
         };
       },
     }),
-    policyCommand(),
+    await policyCommand(),
     connectorCommand(),
     devCommand(),
   ];
@@ -75,7 +81,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program().parseAsync();
+  await (await program()).parseAsync();
 } catch (error) {
   if (error instanceof CommandError) say(faultText(error.fault));
   else say(`wicket: ${error instanceof Error ? error.message : String(error)}`);

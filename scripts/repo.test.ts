@@ -39,6 +39,8 @@ test("imports point one way: wire <- policies <- shells, and no shell imports an
       const target = normalize(join(dirname(file), specifier)).split("/")[0]!;
       if (target === room || allowed.includes(target) || target === "build" || target === "package.json")
         continue;
+      // `wicket dev` runs the edge from its sources, which scripts/ bundles.
+      if (file.startsWith("client/dev/") && target === "scripts") continue;
       wrong.push(`${file} imports ${specifier}`);
     }
   }

@@ -6,7 +6,6 @@ import type { GateEvent, RecordedParam } from "../../policies/postgres/gate-type
 import {
   decodeCommandComplete,
   decodeDataRow,
-  decodeFields,
   decodeRowDescription,
   rowTexts,
 } from "../../wire/postgres/backend.ts";
@@ -64,12 +63,18 @@ interface Unit {
 /** Largest message that is looked at, bytes. */
 const MAX_MESSAGE = 16 * 1024 * 1024;
 
+/** A statement while its session is read. */
+type Playing = Omit<PlayedStatement, "outcome" | "results"> & {
+  outcome: OutcomeEvent | null;
+  results: PlayedResult[];
+};
+
 export class TranscriptReader {
   readonly #rowLimit: number;
-  readonly #statements: (PlayedStatement & { outcome: OutcomeEvent | null; results: PlayedResult[] })[] = [];
+  readonly #statements: Playing[] = [];
   readonly #facts: PlayedFact[] = [];
   /** Started and without outcome. */
-  readonly #open = new Map<number, (typeof this.statements)[number]>();
+  readonly #open = new Map<number, Playing>();
   #units: Unit[] = [];
   #rest: Uint8Array = new Uint8Array(0);
   #columns: FieldDescription[] = [];
@@ -79,10 +84,6 @@ export class TranscriptReader {
 
   constructor(rowLimit: number) {
     this.#rowLimit = rowLimit;
-  }
-
-  private get statements() {
-    return this.#statements;
   }
 
   get transcript(): Transcript {
@@ -108,7 +109,7 @@ export class TranscriptReader {
         // What the server said before the first statement answers the gate's own settings.
         if (this.#statements.length === 0) this.#units = [];
         const { n, at, protocol, text, decision, params = [] } = event;
-        const statement = { n, at, protocol, text, params, decision, outcome: null, results: [] };
+        const statement: Playing = { n, at, protocol, text, params, decision, outcome: null, results: [] };
         this.#statements.push(statement);
         this.#open.set(n, statement);
         return;
@@ -196,7 +197,6 @@ export class TranscriptReader {
         this.#unit("result", "SUSPENDED");
         return;
       case Backend.ErrorResponse:
-        void decodeFields(bytes, start, end);
         this.#unit("error", null);
         return;
       case Backend.ReadyForQuery:

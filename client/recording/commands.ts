@@ -50,7 +50,7 @@ export function recordingCommand(io: RecordingIo = terminal): Command {
     command
       .addOption(new Option("--edge <url>", "the edge").env("WICKET_EDGE"))
       .addOption(
-        new Option("--token <file>", "a file with a token, instead of the login").env("WICKET_TOKEN"),
+        new Option("--token <file>", "a file with a token, instead of the login").env("WICKET_TOKEN_FILE"),
       );
 
   withEdge(recording.command("ls").description("List the recordings that you may read"))
