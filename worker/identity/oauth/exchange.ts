@@ -102,7 +102,7 @@ export async function exchange(
   }
   const { grant } = result;
   if (grant.status === "active") {
-    return tokenAnswer(env, subject.identity, actor?.identity ?? null, grant, client, now);
+    return tokenAnswer(env, subject.identity, actor?.identity ?? null, grant, client);
   }
   if (grant.status !== "pending") {
     const refusal = notOpen(grant);
@@ -163,8 +163,9 @@ async function tokenAnswer(
   actor: Identity | null,
   grant: Grant,
   client: string,
-  now: number,
 ): Promise<Response> {
+  // The grant may be much younger than the request: what is left of it counts from here.
+  const now = Date.now();
   const audience = `${env.EDGE_ORIGIN}/db/${grant.resource}`;
   const granted: Json = {
     type: "task",
@@ -308,5 +309,5 @@ export async function redeemDeferral(
   if (standing.some((one) => one.disabled)) {
     return oauthError("access_denied", "this identity is disabled", { code: "IDENTITY_DISABLED" });
   }
-  return tokenAnswer(env, identity, actor, grant, client, now);
+  return tokenAnswer(env, identity, actor, grant, client);
 }

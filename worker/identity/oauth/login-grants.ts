@@ -160,7 +160,7 @@ export async function refresh(
   if (!rotated) return oauthError("invalid_grant", "the login has ended");
   const [standing] = await standingOf(env.DB, [rotated.login.identity]);
   if (standing?.disabled !== false) return oauthError("invalid_grant", "this identity is disabled");
-  return loginAnswer(env, rotated.login, rotated.secret, now);
+  return loginAnswer(env, rotated.login, rotated.secret);
 }
 
 async function logIn(
@@ -176,10 +176,11 @@ async function logIn(
   await recordEvents(env, [
     { type: "auth.login", severity: "info", actor: actorFrom(identity), data: { method, client } },
   ]);
-  return loginAnswer(env, login, secret, now);
+  return loginAnswer(env, login, secret);
 }
 
-async function loginAnswer(env: ApiEnv, login: Login, refreshToken: string, now: number): Promise<Response> {
+async function loginAnswer(env: ApiEnv, login: Login, refreshToken: string): Promise<Response> {
+  const now = Date.now();
   const contents = {
     identity: login.identity,
     audience: env.EDGE_ORIGIN,
