@@ -69,6 +69,10 @@ describe("pg", () => {
     expect(one.rows).toEqual([
       { email: expect.stringMatching(/^.\*\*\*@example\.com$/), ssn: "XXX-XX-XXXX" },
     ]);
+    const system = await client.query(
+      "select ctid, xmin, tableoid::regclass::text as of from customers limit 1",
+    );
+    expect(system.rows).toEqual([{ ctid: "(0,1)", xmin: expect.stringMatching(/^\d+$/), of: "customers" }]);
     const named = { name: "by id", text: "select id, total from orders where id = $1" };
     for (const id of [1, 2, 3]) {
       expect((await client.query({ ...named, values: [id] })).rows).toMatchObject([{ id }]);

@@ -17,6 +17,9 @@ const closedCatalogs = new Map([
   [3429, "pg_statistic_ext_data"],
 ]);
 
+/** Numbers of ctid, xmin, cmin, xmax, cmax and tableoid (`access/sysattr.h`): facts of a row, not of its values. */
+const systemColumns = [-1, -2, -3, -4, -5, -6];
+
 /** By table oid: the column numbers that may appear. */
 export type Origins = ReadonlyMap<number, ReadonlySet<number>>;
 
@@ -28,7 +31,7 @@ export function visibleOrigins(task: Task, catalog: Catalog | null): Origins {
       (rule) => rule.schema === relation.schema && rule.relation === relation.name,
     );
     if (rules.length === 0) continue;
-    const numbers = new Set<number>();
+    const numbers = new Set<number>(systemColumns);
     for (const column of relation.columns) {
       const granted = rules.some((rule) => rule.columns === "*" || rule.columns.includes(column.name));
       const masked = rules.some((rule) => Object.hasOwn(rule.mask, column.name));
