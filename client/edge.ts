@@ -1,8 +1,9 @@
 /** Which edge, with which token; and requests to it, whose refusals become errors of the command line. */
 import { readFileSync } from "node:fs";
 import { Option } from "commander";
+import { decodeJwt } from "jose";
 import { CommandError, type ExitCode, exit, fail } from "./exit.ts";
-import { currentEdge, findLogin } from "./login-store.ts";
+import { currentEdge, findLogin, keepLogin, type Login, withLoginLock } from "./login-store.ts";
 
 /** Where `wicket dev` listens unless told otherwise. */
 export const DEV_EDGE = "http://127.0.0.1:8787";
@@ -23,8 +24,8 @@ export const jsonOption = (): Option => new Option("--json", "JSON on stdout").d
 /** An edge and how to prove to it who is asking. */
 export interface Edge {
   readonly origin: string;
-  /** The bearer token, read anew each time: a file may be renewed meanwhile. */
-  token(): string;
+  /** The bearer token, read anew each time: a file may be renewed meanwhile, and so is a login. */
+  token(): string | Promise<string>;
 }
 
 /** Checks an edge's URL: https, or http on loopback. Returns its origin. */
@@ -54,9 +55,52 @@ export function openEdge(options: EdgeOptions): Edge {
   if (path !== undefined) return { origin, token: () => tokenOf(path) };
   const login = findLogin(origin);
   if (!login) throw loginRequired(origin, "you are not logged in");
-  if (login.expires !== null && login.expires <= Date.now())
-    throw loginRequired(origin, "your login has expired");
-  return { origin, token: () => findLogin(origin)?.token ?? login.token };
+  if (isOver(login, 0) && login.refresh === undefined) throw loginRequired(origin, "your login has expired");
+  return { origin, token: () => loginToken(origin) };
+}
+
+/** A token that has less time left is renewed before it is used, milliseconds. */
+const RENEW_MS = 60_000;
+
+function isOver({ expires }: Login, early: number): boolean {
+  return expires !== null && expires - early <= Date.now();
+}
+
+/** The token of the login that is kept, renewed when it is about to end. */
+async function loginToken(origin: string): Promise<string> {
+  const kept = (): Login => {
+    const login = findLogin(origin);
+    if (!login) throw loginRequired(origin, "you are not logged in");
+    return login;
+  };
+  const login = kept();
+  if (!isOver(login, RENEW_MS)) return login.token;
+  if (login.refresh === undefined) {
+    if (isOver(login, 0)) throw loginRequired(origin, "your login has expired");
+    return login.token;
+  }
+  const { refreshLogin } = await import("./oauth.ts");
+  return withLoginLock(async () => {
+    const now = kept();
+    if (!isOver(now, RENEW_MS) || now.refresh === undefined) return now.token;
+    const tokens = await refreshLogin(origin, now.refresh);
+    if (!tokens) throw loginRequired(origin, "your login has ended");
+    keepLogin(origin, loginFrom(tokens, now.name), false);
+    return tokens.token;
+  });
+}
+
+/** A login as it is kept. */
+export function loginFrom(
+  tokens: { readonly token: string; readonly refresh: string | null },
+  name: string,
+): Login {
+  const { exp } = decodeJwt(tokens.token);
+  const { token, refresh } = tokens;
+  return {
+    ...{ token, name, expires: exp === undefined ? null : exp * 1000 },
+    ...(refresh === null ? {} : { refresh }),
+  };
 }
 
 function tokenOf(path: string): string {
@@ -96,12 +140,12 @@ export function refusalOf(status: number, body: unknown, origin: string): Comman
   }
   return new CommandError({
     ...{ exit: exitFor(status, code), code, message: `refused: ${message}` },
-    ...{ rule: text("rule"), next: text("hint") },
+    ...{ rule: text("rule"), next: text("hint"), request: text("request") },
   });
 }
 
 function exitFor(status: number, code: string): ExitCode {
-  if (/^APPROVAL_|^GRANT_PENDING|^REQUEST_EXPIRED/.test(code)) return exit.pending;
+  if (/^(APPROVAL_(REQUIRED|PENDING)|GRANT_EXPIRED)$/.test(code)) return exit.pending;
   if (status === 403 || status === 409) return exit.denied;
   if (status >= 500) return exit.unreachable;
   return status === 400 || status === 404 ? exit.usage : exit.failure;
@@ -123,7 +167,7 @@ export async function call<Answer>(
   const { method = "GET", body } = request;
   const headers: Record<string, string> = {
     accept: "application/json",
-    authorization: `Bearer ${edge.token()}`,
+    authorization: `Bearer ${await edge.token()}`,
   };
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
@@ -147,7 +191,7 @@ export async function fetchBytes(edge: Edge, path: string, limit: number): Promi
   let bytes: Uint8Array;
   try {
     response = await fetch(edge.origin + path, {
-      headers: { authorization: `Bearer ${edge.token()}` },
+      headers: { authorization: `Bearer ${await edge.token()}` },
       redirect: "error",
       signal: AbortSignal.timeout(60_000),
     });

@@ -25,6 +25,8 @@ export interface CommandFault {
   readonly rule?: string | undefined;
   /** What to do or to type next. */
   readonly next?: string | undefined;
+  /** The request that waits for approval. */
+  readonly request?: string | undefined;
 }
 
 /** A command cannot do what was asked: what, why, what next. */

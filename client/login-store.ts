@@ -2,7 +2,17 @@
  * Logins on this machine: one file, readable by its owner only, in `$XDG_CONFIG_HOME/wicket` (XDG Base Directory
  * Specification). Each edge has its own; the last one is the default.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { exit, fail } from "./exit.ts";
@@ -13,6 +23,8 @@ export interface Login {
   readonly name: string;
   /** Milliseconds since the epoch; null when the token does not say. */
   readonly expires: number | null;
+  /** Good for one renewal; absent when the login cannot be renewed. */
+  readonly refresh?: string;
 }
 
 interface Store {
@@ -76,9 +88,38 @@ export function findLogin(edge: string): Login | null {
   return Object.hasOwn(logins, edge) ? logins[edge]! : null;
 }
 
-export function keepLogin(edge: string, login: Login): void {
+/** Keeps a login; with `choose` its edge becomes the one that is meant when none is named. */
+export function keepLogin(edge: string, login: Login, choose = true): void {
   const store = read();
-  write({ version: 1, current: edge, logins: { ...store.logins, [edge]: login } });
+  write({ version: 1, current: choose ? edge : store.current, logins: { ...store.logins, [edge]: login } });
+}
+
+/** A lock that is older was left by a program that died, milliseconds. */
+const LOCK_MS = 40_000;
+
+/**
+ * Runs `work` while no other `wicket` does: a refresh token that two programs use at the same time looks stolen, and
+ * ends the login.
+ */
+export async function withLoginLock<Result>(work: () => Promise<Result>): Promise<Result> {
+  mkdirSync(folder(), { recursive: true, mode: 0o700 });
+  const lock = `${file()}.lock`;
+  for (;;) {
+    try {
+      closeSync(openSync(lock, "wx", 0o600));
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const made = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
+    if (made !== undefined && Date.now() - made > LOCK_MS) rmSync(lock, { force: true });
+    else await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
 }
 
 /** Forgets the login at an edge; false when there was none. */

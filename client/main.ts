@@ -7,6 +7,7 @@ import { devCommand } from "./commands/dev.ts";
 import { loginCommands } from "./commands/login.ts";
 import { playCommand } from "./commands/play.ts";
 import { proxyCommand } from "./commands/proxy.ts";
+import { requestCommands } from "./commands/requests.ts";
 import { sessionsCommand } from "./commands/sessions.ts";
 import { tasksCommand } from "./commands/tasks.ts";
 import { call, fetchBytes, openEdge } from "./edge.ts";
@@ -34,6 +35,7 @@ async function program(): Promise<Command> {
     tasksCommand(),
     connectCommand(),
     proxyCommand(),
+    ...requestCommands(),
     sessionsCommand(),
     playCommand(),
     recordingCommand({

@@ -6,10 +6,11 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Admission, enter } from "../admission.ts";
 import { call } from "../edge.ts";
-import { CommandError } from "../exit.ts";
+import { CommandError, exit } from "../exit.ts";
 import { serveConnection } from "./connection.ts";
-import { type DoorAsk, type OpenDoor, openDoor, type SessionFacts } from "./door.ts";
+import type { DoorAsk, OpenDoor, SessionFacts } from "./door.ts";
 
 /** A wrong password is answered later each time, up to this, milliseconds. */
 const SLOWEST_MS = 5_000;
@@ -21,6 +22,7 @@ const MAX_SOCKET_PATH = 103;
 
 export interface BridgeOptions {
   readonly ask: DoorAsk;
+  readonly admission: Admission;
   /** `socket`: a Unix socket. A number: this port on loopback, 0 for any. */
   readonly listen: "socket" | number;
   /** For the person: where to approve, what was refused. */
@@ -43,11 +45,11 @@ export interface Bridge {
  * for each connection.
  */
 export async function startBridge(options: BridgeOptions, eager: "must" | "may"): Promise<Bridge> {
-  const doors = new DoorKeeper(options.ask);
+  const doors = new DoorKeeper(options.ask, options.admission);
   try {
     await doors.reserve();
   } catch (error) {
-    const passing = error instanceof CommandError && [5, 6].includes(error.fault.exit);
+    const passing = error instanceof CommandError && error.fault.exit === exit.unreachable;
     if (eager === "must" || !passing) throw error;
     options.say(`${error.message} (${error.fault.code}); it is tried again for each connection`);
   }
@@ -91,13 +93,15 @@ export async function startBridge(options: BridgeOptions, eager: "must" | "may")
 /** Sessions at the edge: the one that is kept ready, and the cancel keys of those that run. */
 class DoorKeeper {
   readonly #ask: DoorAsk;
+  readonly #admission: Admission;
   readonly #running = new Map<string, SessionFacts>();
   readonly sessions: string[] = [];
   #reserve: OpenDoor | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(ask: DoorAsk) {
+  constructor(ask: DoorAsk, admission: Admission) {
     this.#ask = ask;
+    this.#admission = admission;
   }
 
   /** Opens a session for the first connection. */
@@ -116,7 +120,7 @@ class DoorKeeper {
   }
 
   async #open(): Promise<OpenDoor> {
-    const door = await openDoor(this.#ask);
+    const door = await enter(this.#ask, this.#admission);
     const { id } = door.session;
     this.sessions.push(id);
     this.#running.set(id, door.session);

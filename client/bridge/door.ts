@@ -38,7 +38,7 @@ const SILENCE_MS = 45_000;
 export async function openDoor(ask: DoorAsk): Promise<OpenDoor> {
   const { edge, resource, task, params, reason } = ask;
   const headers: Record<string, string> = {
-    authorization: `Bearer ${edge.token()}`,
+    authorization: `Bearer ${await edge.token()}`,
     "wicket-task": headerText(task),
     ...(reason === null ? {} : { "wicket-reason": headerText(reason) }),
   };

@@ -4,11 +4,12 @@ import { constants } from "node:os";
 import { Command } from "commander";
 import { type Bridge, startBridge } from "../bridge/bridge.ts";
 import { exit, fail } from "../exit.ts";
-import { perform, say } from "../terminal.ts";
-import { askOf, type SessionOptions, withSessionOptions } from "./session-options.ts";
+import { outJson, perform, say } from "../terminal.ts";
+import { admissionOf, askOf, type SessionOptions, withSessionOptions } from "./session-options.ts";
 
 interface ConnectOptions extends SessionOptions {
   readonly tcp: boolean;
+  readonly json: boolean;
 }
 
 /** Settings of libpq that would send the program elsewhere, or make it ask for what is not here. */
@@ -33,9 +34,10 @@ export function connectCommand(): Command {
     )
     .argument("<resource>", "the database")
     .argument("[command...]", "the program and its arguments, behind --; default: psql")
-    .option("--tcp", "a loopback port instead of a Unix socket", false);
+    .option("--tcp", "a loopback port instead of a Unix socket", false)
+    .option("--json", "JSON lines on stdout before the program's own output", false);
   return withSessionOptions(command).action((resource: string, program: string[], options: ConnectOptions) =>
-    perform(false, () => connect(resource, program.length > 0 ? program : ["psql"], options)),
+    perform(options.json, () => connect(resource, program.length > 0 ? program : ["psql"], options)),
   );
 }
 
@@ -46,7 +48,10 @@ async function connect(
 ): Promise<number> {
   const ask = askOf(resource, options);
   const listen = options.tcp || process.platform === "win32" ? 0 : "socket";
-  const bridge = await startBridge({ ask, listen, say: (text) => say(`wicket: ${text}`) }, "must");
+  const admission = admissionOf(options);
+  const bridge = await startBridge({ ask, admission, listen, say: (text) => say(`wicket: ${text}`) }, "must");
+  const { host, port, sessions } = bridge;
+  if (options.json) outJson({ status: "ready", host, port, database: resource, session: sessions[0] });
   try {
     return await runProgram(program, environmentOf(bridge, resource));
   } finally {

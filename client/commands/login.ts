@@ -1,6 +1,5 @@
 /** `wicket login`, `logout` and `whoami`. */
-import { Command } from "commander";
-import { decodeJwt } from "jose";
+import { Command, Option } from "commander";
 import {
   call,
   chosenEdge,
@@ -10,16 +9,19 @@ import {
   edgeOption,
   edgeOrigin,
   jsonOption,
+  loginFrom,
   openEdge,
   tokenOption,
 } from "../edge.ts";
 import { exit, fail } from "../exit.ts";
 import { currentEdge, dropLogin, findLogin, keepLogin } from "../login-store.ts";
-import { deviceLogin } from "../oauth.ts";
+import { browserLogin, deviceLogin, hasBrowser, revokeLogin, type Tokens } from "../oauth.ts";
 import { out, outJson, perform, say } from "../terminal.ts";
 
 interface LoginOptions extends EdgeOptions {
   readonly as?: string;
+  readonly browser?: boolean;
+  readonly device?: boolean;
 }
 
 /** What `/api/whoami` says. */
@@ -34,8 +36,10 @@ interface Whoami {
 
 export function loginCommands(): Command[] {
   const login = new Command("login")
-    .description("Log in: with a code that you confirm in a browser, or as a person of the demo")
+    .description("Log in at the identity provider: in the browser, with a code, or as a person of the demo")
     .option("--as <name>", "a person of `wicket dev`; needs no browser")
+    .addOption(new Option("--browser", "use the browser of this machine").conflicts(["device", "as"]))
+    .addOption(new Option("--device", "show a code to confirm in a browser anywhere").conflicts("as"))
     .addOption(edgeOption())
     .addOption(jsonOption())
     .action((options: LoginOptions) => perform(options.json ?? false, () => logIn(options)));
@@ -45,6 +49,9 @@ export function loginCommands(): Command[] {
     .action((options: EdgeOptions) =>
       perform(false, async () => {
         const origin = chosenEdge(options);
+        const { refresh } = findLogin(origin) ?? {};
+        // Forgotten here in any case; an edge that cannot be reached ends it by time.
+        if (refresh !== undefined) await revokeLogin(origin, refresh).catch(() => undefined);
         say(dropLogin(origin) ? `Logged out of ${origin}.` : `You were not logged in to ${origin}.`);
         return exit.ok;
       }),
@@ -61,17 +68,22 @@ export function loginCommands(): Command[] {
 async function logIn(options: LoginOptions): Promise<number> {
   const origin = await loginEdge(options);
   const facts = await edgeFacts(origin);
-  const token =
-    options.as === undefined
-      ? await deviceLogin(origin)
-      : await demoLogin(origin, facts.demo_login, options.as);
-  const { exp } = decodeJwt(token);
-  const who = await call<Whoami>({ origin, token: () => token }, "/api/whoami");
+  const tokens = await tokensFor(origin, facts.demo_login, options);
+  const who = await call<Whoami>({ origin, token: () => tokens.token }, "/api/whoami");
   const name = who.name ?? who.subject;
-  keepLogin(origin, { token, name, expires: exp === undefined ? null : exp * 1000 });
+  keepLogin(origin, loginFrom(tokens, name));
   if (options.json) outJson({ status: "ok", edge: origin, name, groups: who.groups, expires: who.expires });
   else say(`You are ${name} (${who.groups.join(", ") || "in no group"}) at ${origin}. Next: wicket tasks`);
   return exit.ok;
+}
+
+async function tokensFor(
+  origin: string,
+  demo: string | undefined,
+  { as, browser, device }: LoginOptions,
+): Promise<Tokens> {
+  if (as !== undefined) return { token: await demoLogin(origin, demo, as), refresh: null };
+  return (browser ?? (!device && hasBrowser())) ? browserLogin(origin) : deviceLogin(origin);
 }
 
 /** Without `--edge`: the system that runs on this machine, when it is a demo login; else the last edge. */

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { startBridge } from "../bridge/bridge.ts";
 import { exit, fail } from "../exit.ts";
 import { out, outJson, perform, say } from "../terminal.ts";
-import { askOf, type SessionOptions, withSessionOptions } from "./session-options.ts";
+import { admissionOf, askOf, type SessionOptions, withSessionOptions } from "./session-options.ts";
 
 interface ProxyOptions extends SessionOptions {
   readonly port: number;
@@ -15,7 +15,7 @@ export function proxyCommand(): Command {
     .description("Serve the database on a loopback port for any program, until stopped")
     .argument("<resource>", "the database")
     .option("--port <port>", "0 takes any that is free", parsePort, 0)
-    .option("--json", "one JSON line on stdout when it is ready", false);
+    .option("--json", "JSON lines on stdout: when it waits for approval, and when it is ready", false);
   return withSessionOptions(command).action((resource: string, options: ProxyOptions) =>
     perform(options.json, () => proxy(resource, options)),
   );
@@ -23,21 +23,19 @@ export function proxyCommand(): Command {
 
 async function proxy(resource: string, options: ProxyOptions): Promise<number> {
   const ask = askOf(resource, options);
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve());
+  const stopped = new Promise<"stopped">((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve("stopped"));
   });
   const talk = (text: string): void => say(`wicket: ${text}`);
-  const bridge = await startBridge({ ask, listen: options.port, say: talk }, "may").catch(
-    (error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-      throw fail(
-        exit.failure,
-        "PORT_IN_USE",
-        `port ${options.port} is in use`,
-        "Take another, or --port 0 for any.",
-      );
-    },
-  );
+  const admission = admissionOf(options);
+  const starting = startBridge({ ask, admission, listen: options.port, say: talk }, "may");
+  // It may wait for an approval for long: then it is stopped without one, and what was asked for stays.
+  const bridge = await Promise.race([starting, stopped]).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    const next = "Take another, or --port 0 for any.";
+    throw fail(exit.failure, "PORT_IN_USE", `port ${options.port} is in use`, next);
+  });
+  if (bridge === "stopped") process.exit(exit.ok);
   const { host, port, password } = bridge;
   const url = `postgres://wicket:${password}@${host}:${port}/${encodeURIComponent(resource)}`;
   if (options.json)

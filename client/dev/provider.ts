@@ -49,7 +49,8 @@ export async function startProvider(options: ProviderOptions): Promise<DevProvid
       .setExpirationTime(TOKEN_LIFE)
       .sign(signing);
   };
-  const provider = quiet(() => createProvider(options, issuer));
+  const speakAgain = silenceProvider();
+  const provider = createProvider(options, issuer);
   const answer = provider.callback();
   const server = createServer((request, response) => {
     if (request.url === "/demo/login") void demoLogin(request, response, `127.0.0.1:${port}`, people, token);
@@ -69,7 +70,10 @@ export async function startProvider(options: ProviderOptions): Promise<DevProvid
     token,
     stop: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        server.close(() => {
+          speakAgain();
+          resolve();
+        });
         server.closeAllConnections();
       }),
   };
@@ -103,17 +107,20 @@ function createProvider({ key, cookieSecret, edge, people }: ProviderOptions, is
   });
 }
 
-/** The provider warns about its development pages, which are meant here. */
-function quiet<T>(work: () => T): T {
+/**
+ * The provider warns on the console of its development pages and defaults, which are meant here; stdout belongs to
+ * `--json`. Returns what takes that back.
+ */
+function silenceProvider(): () => void {
   const { info, warn } = console;
-  console.info = () => {};
-  console.warn = () => {};
-  try {
-    return work();
-  } finally {
-    console.info = info;
-    console.warn = warn;
-  }
+  const other =
+    (write: typeof info) =>
+    (...words: unknown[]): void => {
+      if (!String(words[0]).includes("oidc-provider ")) write(...words);
+    };
+  console.info = other(info);
+  console.warn = other(warn);
+  return () => Object.assign(console, { info, warn });
 }
 
 /** No page of a browser gets here: another site's could not send JSON without being asked first. */
