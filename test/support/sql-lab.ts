@@ -17,20 +17,25 @@ export const TOKEN_KEY = new TextEncoder().encode("a token key of tests, 32 byte
 export class SqlLab {
   readonly port: number;
   readonly parser: Parser;
-  readonly #clients = new Map<string, pg.Client>();
+  readonly #clients = new Map<string, Promise<pg.Client>>();
 
   constructor(port: number, parser: Parser) {
     this.port = port;
     this.parser = parser;
   }
 
-  async client(database: string): Promise<pg.Client> {
+  client(database: string): Promise<pg.Client> {
     let client = this.#clients.get(database);
     if (!client) {
-      client = new pg.Client({ host: "127.0.0.1", port: this.port, user: "postgres", database });
-      await client.connect();
+      client = this.#connect(database);
       this.#clients.set(database, client);
     }
+    return client;
+  }
+
+  async #connect(database: string): Promise<pg.Client> {
+    const client = new pg.Client({ host: "127.0.0.1", port: this.port, user: "postgres", database });
+    await client.connect();
     return client;
   }
 
@@ -63,7 +68,7 @@ export class SqlLab {
   };
 
   async close(): Promise<void> {
-    for (const client of this.#clients.values()) await client.end();
+    for (const client of this.#clients.values()) await (await client).end();
     this.#clients.clear();
   }
 }
