@@ -1,6 +1,7 @@
 /** What a task says against what a database has: names that do not exist, masks that do not fit. */
 import { nearest } from "./nearest.ts";
 import type { Catalog, CatalogRelation } from "./postgres/catalog-types.ts";
+import { detectExpression } from "./postgres/detectors.ts";
 import { maskExpression } from "./postgres/masks.ts";
 import { quoteName } from "./postgres/names.ts";
 import type { Parser } from "./postgres/parser.ts";
@@ -60,5 +61,11 @@ function checkRule(
     if (column === undefined) continue;
     const result = maskExpression(mask, column, quoteName(name));
     if (!result.ok) complain(result.code, result.message, "choose a mask that fits, or null");
+  }
+  for (const [name, kinds] of Object.entries(rule.detect)) {
+    const column = known.get(name);
+    if (column === undefined) continue;
+    const result = detectExpression(kinds, column, quoteName(name));
+    if (!result.ok) complain(result.code, result.message, "mask the column instead");
   }
 }

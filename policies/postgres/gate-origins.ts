@@ -34,7 +34,9 @@ export function visibleOrigins(task: Task, catalog: Catalog | null): Origins {
     const numbers = new Set<number>(systemColumns);
     for (const column of relation.columns) {
       const granted = rules.some((rule) => rule.columns === "*" || rule.columns.includes(column.name));
-      const masked = rules.some((rule) => Object.hasOwn(rule.mask, column.name));
+      const masked = rules.some(
+        (rule) => Object.hasOwn(rule.mask, column.name) || Object.hasOwn(rule.detect, column.name),
+      );
       if (granted && !masked) numbers.add(column.number);
     }
     origins.set(relation.oid, numbers);

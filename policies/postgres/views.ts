@@ -4,6 +4,7 @@
  */
 import type { SqlRule, Task } from "../task.ts";
 import type { Catalog, CatalogColumn, CatalogRelation } from "./catalog-types.ts";
+import { detectExpression } from "./detectors.ts";
 import { maskExpression } from "./masks.ts";
 import { qualified, quoteName } from "./names.ts";
 import type { Parser } from "./parser.ts";
@@ -153,20 +154,21 @@ function makeView(
     if (granted !== "*" && !granted.includes(column.name)) continue;
     const ref = quoteName(column.name);
     const mask = Object.hasOwn(rule.mask, column.name) ? rule.mask[column.name] : undefined;
+    const detect = Object.hasOwn(rule.detect, column.name) ? rule.detect[column.name]! : [];
     if (column.userCasts && !(mask && column.baseType)) {
       if (granted === "*") continue;
       const message = `column ${column.name} of ${name} has a type with a user-defined cast, which could run a function; leave it out`;
       return problem("COLUMN_TYPE_UNSAFE", message, rule);
     }
-    if (!mask) {
+    if (!mask && detect.length === 0) {
       columns.push({ name: column.name, sql: ref, masked: false, column });
       continue;
     }
-    const masked = maskExpression(mask, column, ref);
+    const masked = mask ? maskExpression(mask, column, ref) : detectExpression(detect, column, ref);
     if (!masked.ok) return problem("MASK_UNSUITABLE", masked.message, rule);
     columns.push({ name: column.name, sql: `${masked.sql} AS ${ref}`, masked: true, column });
   }
-  const unknownMask = Object.keys(rule.mask).find(
+  const unknownMask = [...Object.keys(rule.mask), ...Object.keys(rule.detect)].find(
     (column) => !relation.columns.some((c) => c.name === column),
   );
   if (unknownMask !== undefined)

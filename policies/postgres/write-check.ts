@@ -3,6 +3,7 @@
  * back over the real one. A breach makes the server raise an error whose text scrub.ts turns into ours.
  */
 import type { CatalogColumn } from "./catalog-types.ts";
+import { DETECTED } from "./detectors.ts";
 import { maskExpression } from "./masks.ts";
 import { quoteName, quoteText } from "./names.ts";
 import type { RowFilter } from "./row-filter.ts";
@@ -41,9 +42,15 @@ export function maskChecks(view: TaskView | null): WriteCheck[] {
   const out: WriteCheck[] = [];
   for (const { name, masked, column } of view.columns) {
     const mask = rule.mask[name];
-    if (!masked || !mask) continue;
+    if (!masked) continue;
     const marker = `${MASKED_MARKER}${name}]`;
     const text = (value: string) => `(${value})::pg_catalog.text`;
+    if (!mask) {
+      const render = (ref: (name: string) => string) =>
+        `${text(ref(name))} IS NULL OR ${text(ref(name))} OPERATOR(pg_catalog.!~) ${quoteText(DETECTED.source)}`;
+      out.push({ columns: [name], marker, render });
+      continue;
+    }
     if (mask.kind === "constant" || mask.kind === "email" || mask.kind === "keep") {
       out.push({
         columns: [name],
