@@ -48,7 +48,18 @@ export interface GrantRequest {
     readonly params: readonly (string | null)[] | null;
     readonly relations: readonly string[];
     readonly masked: readonly string[];
+    readonly touches: readonly {
+      readonly relation: string;
+      readonly verb: string;
+      readonly columns: readonly string[] | "*";
+      readonly rows: string | null;
+    }[];
     readonly plan: string | null;
+    readonly estimatedRows: number | null;
+    readonly noPlan: string | null;
+    readonly digest: string;
+    /** What to look out for: hidden characters, mixed alphabets, length. */
+    readonly warnings: readonly string[];
   };
 }
 
@@ -81,8 +92,11 @@ export function decideOn(
   id: string,
   verb: "approve" | "deny" | "revoke",
   reason: string | null,
+  /** Digest of the statement that was shown. */
+  seen?: string,
 ): Promise<GrantRequest> {
-  return call<GrantRequest>(edge, `${pathOf(id)}/${verb}`, { method: "POST", body: { reason } });
+  const body = { reason, ...(seen === undefined ? {} : { seen }) };
+  return call<GrantRequest>(edge, `${pathOf(id)}/${verb}`, { method: "POST", body });
 }
 
 /** Looks until the request is decided, or nobody can decide it any more. An edge that is away is waited for. */

@@ -1,10 +1,11 @@
 /** The command line beside the whole system: what a person types on the first day, and what goes wrong then. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { SignJWT } from "jose";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { descendant } from "./support/processes.ts";
 import { finished, type System, startSystem } from "./support/system.ts";
 
 const hasPsql = spawnSync("psql", ["--version"]).status === 0;
@@ -325,28 +326,4 @@ async function running(session: string): Promise<boolean> {
   );
   await client.end();
   return rows.length > 0;
-}
-
-/** The process below `pid` that runs the program. */
-function descendant(pid: number, program: string): number | null {
-  const parents = new Map<number, number>();
-  const names = new Map<number, string>();
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      const close = stat.lastIndexOf(")");
-      names.set(Number(entry), stat.slice(stat.indexOf("(") + 1, close));
-      parents.set(Number(entry), Number(stat.slice(close + 2).split(" ")[1]));
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  for (const [child, name] of names) {
-    if (name !== program) continue;
-    for (let at: number | undefined = child; at !== undefined && at > 1; at = parents.get(at)) {
-      if (at === pid) return child;
-    }
-  }
-  return null;
 }

@@ -10,6 +10,7 @@ import type { ConnectorConfig, ConnectorResource, HttpResource, PostgresResource
 import { ControlChannel } from "./control-channel.ts";
 import { dialFault } from "./dial-guard.ts";
 import { EdgeRefusal, edgeSocket, opened } from "./edge-socket.ts";
+import { explainStatement } from "./explain.ts";
 import { RequestServer } from "./http-requests.ts";
 import { openHttpTarget } from "./http-target.ts";
 import { type ConnectorIdentity, openTokenKey } from "./identity.ts";
@@ -206,6 +207,7 @@ export class Connector {
             log("warn", "cancel not delivered", { error }),
           );
         },
+        explain: (ask) => explainStatement(resource, options, `wicket-plan/${session}`, ask),
         unrecorded: (message) => log("error", "session goes on unrecorded", { error: message }),
         ended: (reason) => {
           this.counts.bytesIn += running.bytesIn;

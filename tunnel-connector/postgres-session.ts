@@ -14,6 +14,7 @@ import {
   ReceiveWindow,
 } from "../wire/tunnel.ts";
 import { BackendScrubber } from "./backend-scrubber.ts";
+import type { ExplainAsk, Explained } from "./explain.ts";
 import type { TakenSocket } from "./handshake-stream.ts";
 import { RecordingError, type SessionRecording } from "./session-recording.ts";
 
@@ -35,6 +36,8 @@ export interface PostgresSessionOptions {
   readonly deadline: number;
   /** Sends CancelRequest to the database. */
   cancel(): void;
+  /** The plan of a statement that waits, on another connection. Never rejects. */
+  explain(ask: ExplainAsk): Promise<Explained>;
   /** Once, last, with the reason in UPPER_SNAKE. */
   ended(reason: string): void;
   /** The recording stopped and the session goes on without it. */
@@ -53,6 +56,7 @@ export class PostgresSession {
   #targetEnded = false;
   #reason: string | null = null;
   #over = false;
+  #explaining = false;
   /** False once the recording failed and the task lets the session go on. */
   #recorded = true;
   bytesIn = 0;
@@ -94,7 +98,8 @@ export class PostgresSession {
     });
     target.on("end", () => this.#targetClosed());
     target.on("close", () => this.#targetClosed());
-    socket.send(encodeControl({ t: "opened", ...opened, catalog: opened.catalog as never }));
+    const catalog = opened.catalog as never;
+    socket.send(encodeControl({ t: "opened", ...opened, catalog, explains: true }));
     if (this.#options.target.rest.length > 0) this.#fromTarget(this.#options.target.rest);
     target.resume();
     if (target.destroyed) this.#targetClosed();
@@ -149,6 +154,9 @@ export class PostgresSession {
       case "cancel":
         this.#options.cancel();
         return;
+      case "explain":
+        void this.#explain(message.id, message);
+        return;
       case "eof":
         this.#target.end();
         return;
@@ -157,6 +165,15 @@ export class PostgresSession {
         this.#stopTarget();
         this.#closeSoon();
     }
+  }
+
+  /** One at a time: the edge holds one statement at a time. */
+  async #explain(id: number, ask: ExplainAsk): Promise<void> {
+    if (this.#explaining) return;
+    this.#explaining = true;
+    const explained = await this.#options.explain(ask);
+    this.#explaining = false;
+    if (this.#socket.readyState === 1) this.#socket.send(encodeControl({ t: "plan", id, ...explained }));
   }
 
   // --- from the target ----------------------------------------------------------------------------------

@@ -81,6 +81,8 @@ const opened = v.object({
   serverVersion: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   /** A Catalog (policies/postgres/catalog-types.ts), checked by who uses it. */
   catalog: json,
+  /** The connector answers `explain`. */
+  explains: v.optional(v.boolean()),
 });
 
 /** A GateEvent (policies/postgres/gate-events.ts), durable before any later data reaches the target. */
@@ -88,10 +90,53 @@ const record = v.object({ t: v.literal("record"), event: json });
 /** Cancel what runs, with the target's own key. */
 const cancel = v.object({ t: v.literal("cancel") });
 
+/**
+ * Ask for the plan of a statement that waits for approval, without running it. `params` as text, for `$1` and so on.
+ * A connector that did not say `explains` is not asked.
+ */
+const explain = v.object({
+  t: v.literal("explain"),
+  id: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  text: v.string(),
+  params: v.array(v.nullable(v.string())),
+});
+
+/** A node of a plan: what is done, to what, and how much of it is expected. No value and no expression is in it. */
+export interface PlanNode {
+  /** `Update`, `Index Scan`, … */
+  readonly node: string;
+  /** `schema.relation`; null when it reads no relation itself. */
+  readonly on: string | null;
+  /** Name of the index. */
+  readonly index: string | null;
+  /** Estimated rows. */
+  readonly rows: number;
+  /** Estimated total cost, in units of the planner. */
+  readonly cost: number;
+  readonly plans: readonly PlanNode[];
+}
+
+const planName = v.pipe(v.string(), v.maxLength(200));
+const planNode: v.GenericSchema<PlanNode> = v.object({
+  node: planName,
+  on: v.nullable(planName),
+  index: v.nullable(planName),
+  rows: v.pipe(v.number(), v.minValue(0)),
+  cost: v.pipe(v.number(), v.minValue(0)),
+  plans: v.pipe(v.array(v.lazy(() => planNode)), v.maxLength(64)),
+});
+/** The answer to `explain`: the plan, or one sentence why there is none. */
+const plan = v.object({
+  t: v.literal("plan"),
+  id: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  plan: v.nullable(planNode),
+  message: v.optional(sentence),
+});
+
 const clientToEdge = v.variant("t", [credit, eof, reset]);
 const edgeToClient = v.variant("t", [credit, eof, reset, session, hold, held]);
-const connectorToEdge = v.variant("t", [credit, eof, reset, opened]);
-const edgeToConnector = v.variant("t", [credit, eof, reset, record, cancel]);
+const connectorToEdge = v.variant("t", [credit, eof, reset, opened, plan]);
+const edgeToConnector = v.variant("t", [credit, eof, reset, record, cancel, explain]);
 
 export type ClientToEdge = v.InferOutput<typeof clientToEdge>;
 export type EdgeToClient = v.InferOutput<typeof edgeToClient>;

@@ -151,7 +151,7 @@ async function decide(
   // What is approved is what was read here, and shown: a statement has a digest that is sent back.
   const seen = verb === "approve" ? await findRequest(edge, id) : null;
   if (seen && !options.json) showRequest(seen);
-  const request = await decideOn(edge, id, verb, options.reason ?? null);
+  const request = await decideOn(edge, id, verb, options.reason ?? null, seen?.statement?.digest);
   if (options.json) outJson(request);
   else {
     const left = request.needed - request.approvals.length;
@@ -185,9 +185,16 @@ function showRequest(request: GrantRequest): void {
     out(`  $${i + 1} = ${value === null ? "NULL" : inert(value)}`);
   });
   out("");
+  for (const warning of statement.warnings) line("careful", inert(warning));
   line("touches", statement.relations.map(inert).join(", ") || "no table");
+  for (const { verb, relation, columns, rows } of statement.touches) {
+    const which = columns === "*" ? ", all columns" : columns.length > 0 ? ` (${columns.join(", ")})` : "";
+    out(`  ${inert(`${verb} ${relation}${which}${rows === null ? ", all rows" : `, rows where ${rows}`}`)}`);
+  }
   line("masked", statement.masked.map(inert).join(", ") || "nothing");
-  if (statement.plan !== null) {
+  line("rows", statement.estimatedRows === null ? "not known" : `about ${statement.estimatedRows}`);
+  if (statement.plan === null) line("plan", inert(statement.noPlan ?? "none"));
+  else {
     out("plan");
     for (const text of inertLines(statement.plan).split("\n")) out(`  ${text}`);
   }

@@ -75,6 +75,27 @@ describe("a decision", () => {
     expect(decider(task).decide("SELECT 1").effect).toBe("allow");
   });
 
+  test("A4 what an approval would not show, or not for one run only, is refused: PREPARE, COPY FROM", () => {
+    const task = sqlTask([
+      { relation: "orders", approval: "statement" },
+      { relation: "orders", verb: "insert", columns: ["id", "status"], approval: "statement" },
+      { relation: "orders", verb: "copy", columns: ["id", "status"], approval: "statement" },
+    ]);
+    for (const text of [
+      "PREPARE p (int) AS SELECT status FROM orders WHERE id = $1",
+      "SELECT 1; PREPARE p AS INSERT INTO orders (id, status) VALUES (1, 'x')",
+      "COPY orders (id, status) FROM STDIN",
+    ]) {
+      expect(decider(task).decide(text), text).toMatchObject({
+        effect: "deny",
+        reason: "STATEMENT_NOT_ALLOWED",
+        rewritten: null,
+      });
+    }
+    const held = decider(task).decide("DECLARE c CURSOR FOR SELECT status FROM orders");
+    expect(held.effect).toBe("hold");
+  });
+
   test("is kept by text", () => {
     const one = decider();
     expect(one.decide("SELECT id FROM orders")).toBe(one.decide("SELECT id FROM orders"));

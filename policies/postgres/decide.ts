@@ -253,6 +253,8 @@ class Deciding {
 
   #allow(rewritten: string): StatementDecision {
     const held = [...this.#rules].find((rule) => rule.approval === "statement");
+    const unseen = held && this.#unapprovable();
+    if (unseen) return this.#deny({ ...unseen, rule: held.at });
     const rules = [...this.#rules];
     return this.#decision({
       effect: held ? "hold" : "allow",
@@ -263,6 +265,23 @@ class Deciding {
       rule: held?.at ?? (rules.length === 1 ? rules[0]!.at : null),
       rewritten,
     });
+  }
+
+  /** What an approval would not cover: who gives it has to see everything that will run, and it is for one run. */
+  #unapprovable(): Refusal | null {
+    if (this.#statements.some((statement) => statement.kind === "Prepare")) {
+      const hint = "Send the statement itself; a driver's bound parameters are fine.";
+      return refusal("STATEMENT_NOT_ALLOWED", "what needs an approval cannot be prepared with PREPARE", {
+        hint,
+      });
+    }
+    if (this.#statements.some((statement) => statement.copyIn)) {
+      const hint = "Use INSERT with the values in it.";
+      return refusal("STATEMENT_NOT_ALLOWED", "the rows of COPY FROM cannot be shown to who approves it", {
+        hint,
+      });
+    }
+    return null;
   }
 
   #deny(refused: Refusal): StatementDecision {

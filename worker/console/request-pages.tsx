@@ -195,7 +195,25 @@ function StatementCard(props: { statement: HeldStatement }) {
       ) : null}
       <dl>
         <dt>Touches</dt>
-        <dd>{statement.relations.join(", ") || "no table"}</dd>
+        <dd>
+          {statement.relations.join(", ") || "no table"}
+          <ul>
+            {statement.touches.map((one) => (
+              <li>
+                {one.verb} {one.relation}
+                {one.columns === "*"
+                  ? ", all columns"
+                  : one.columns.length > 0
+                    ? ` (${one.columns.join(", ")})`
+                    : ""}
+                {one.rows === null ? ", all rows" : ", rows where "}
+                {one.rows === null ? null : <code>{one.rows}</code>} <span class="soft">{one.at}</span>
+              </li>
+            ))}
+          </ul>
+        </dd>
+        <dt>Estimated rows</dt>
+        <dd>{statement.estimatedRows ?? "not known"}</dd>
         <dt>Masked there</dt>
         <dd>{statement.masked.join(", ") || "nothing"}</dd>
         <dt>Rule</dt>
@@ -206,10 +224,10 @@ function StatementCard(props: { statement: HeldStatement }) {
         </dd>
       </dl>
       {statement.plan === null ? (
-        <p class="soft">There is no plan for it.</p>
+        <p class="soft">No plan is shown: {statement.noPlan ?? "there is none"}.</p>
       ) : (
         <>
-          <h2>Plan and estimated rows</h2>
+          <h2>Plan</h2>
           <Foreign text={statement.plan} block />
         </>
       )}

@@ -350,7 +350,10 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
         relations: [],
         masked: [],
         rule: what.rule,
+        touches: [],
         plan: null,
+        estimatedRows: null,
+        noPlan: "a request has none",
       };
       const asked = (await owner.hold(context.grant, statement)) as GrantResult;
       if (!asked.ok) return { effect: "deny", code: asked.code, message: asked.message };

@@ -112,7 +112,14 @@ export async function viewGrant(
   const { requester, approval } = view.grant;
   const own = requester.issuer === person.issuer && requester.subject === person.subject;
   const approver = approval?.groups.some((group) => person.groups.includes(group)) ?? false;
-  return own || approver || admin ? view : null;
+  if (!own && !approver && !admin) return null;
+  return own && view.grant.statement ? { ...view, grant: withoutPlan(view.grant) } : view;
+}
+
+/** Estimates come from all rows, also those that the task hides: who asks does not get to see them. */
+function withoutPlan(grant: Grant): Grant {
+  const noPlan = "the plan is shown to who decides";
+  return { ...grant, statement: { ...grant.statement!, plan: null, estimatedRows: null, noPlan } };
 }
 
 /** The grant that a token carries; null when there is none. */

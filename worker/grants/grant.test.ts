@@ -173,6 +173,7 @@ describe("running", () => {
     const statement = {
       ...{ session: "s", digest: "d1", text: "UPDATE x", rewritten: null, params: null, relations: [] },
       ...{ masked: [], rule: null, plan: null },
+      ...{ touches: [], estimatedRows: null, noPlan: null },
     };
     const held = openNew("0-2", { ...active, kind: "statement", parent: "0-1", statement }, now);
     expect(code(useStatement(held, "d1"))).toBe("APPROVAL_PENDING");

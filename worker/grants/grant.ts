@@ -41,6 +41,17 @@ export interface Approval {
   readonly comment: string | null;
 }
 
+/** What the task lets a statement reach of one relation. */
+export interface Touch {
+  readonly relation: string;
+  /** `select`, `update`, … */
+  readonly verb: string;
+  readonly columns: readonly string[] | "*";
+  /** The task's condition on rows, with `:param`; null = all rows. */
+  readonly rows: string | null;
+  readonly at: string;
+}
+
 /** One held statement, as its approver sees it. */
 export interface HeldStatement {
   readonly session: string;
@@ -53,8 +64,13 @@ export interface HeldStatement {
   readonly relations: readonly string[];
   readonly masked: readonly string[];
   readonly rule: string | null;
-  /** EXPLAIN by the connector; null when there is none. */
+  readonly touches: readonly Touch[];
+  /** The plan, made by the connector without running anything; null when there is none. For who decides only. */
   readonly plan: string | null;
+  /** How many rows it is expected to read or change. */
+  readonly estimatedRows: number | null;
+  /** Why there is no plan. */
+  readonly noPlan: string | null;
 }
 
 /** Frozen at asking. */

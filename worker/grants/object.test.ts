@@ -288,6 +288,7 @@ describe("a held statement", () => {
       params: ["x"],
     },
     ...{ relations: ["public.orders"], masked: [], rule: "tasks/t.yaml:9", plan: null },
+    ...{ touches: [], estimatedRows: null, noPlan: null },
   });
 
   test("waits, is approved by another person, and runs exactly once", async () => {

@@ -8,6 +8,7 @@ import type { Bundle } from "../../policies/task.ts";
 import { EXPORT_FORMATS, exportEvent } from "../audit/export.ts";
 import { recordEvents } from "../audit/record.ts";
 import { type EventFilter, listEvents } from "../audit/store.ts";
+import { visible } from "../console/visible.ts";
 import {
   type CallerRoutes,
   callerActor,
@@ -50,7 +51,11 @@ const askSchema = v.strictObject({
   /** How many sessions may be started; 1 = single use. */
   sessions: v.optional(v.nullable(v.number()), null),
 });
-const commentSchema = v.strictObject({ reason: v.optional(v.nullable(text(1000)), null) });
+const commentSchema = v.strictObject({
+  reason: v.optional(v.nullable(text(1000)), null),
+  /** Of a statement: the digest of what was shown. Another one is not approved. */
+  seen: v.optional(text(64)),
+});
 const identitySchema = v.strictObject({
   issuer: text(512),
   subject: text(255),
@@ -132,6 +137,11 @@ export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
       if (!body.ok) return problem(body);
       const by = { identity, via: credential.actor ?? null };
       const id = context.req.param("id")!;
+      const { seen } = body.value;
+      if (seen !== undefined) {
+        const shown = (await viewGrant(context.env, id, identity, false))?.grant.statement?.digest;
+        if (shown !== undefined && shown !== seen) return problem(notSeen);
+      }
       const result = await decideOn(context.env, id, by, verdict, body.value.reason, Date.now());
       return answer(result, context.env.EDGE_ORIGIN);
     });
@@ -241,6 +251,10 @@ function answer(result: GrantResult, origin: string): Response {
   return result.ok ? Response.json(requestJson(result.grant, origin)) : problem(result);
 }
 
+const notSeen = {
+  ...{ status: 409, code: "APPROVAL_MISMATCH", message: "the statement is not the one that was shown" },
+  hint: "Look at it again.",
+};
 const unknownRequest = {
   ...{
     status: 404,
@@ -267,7 +281,10 @@ export function requestJson(grant: Grant, origin: string): Record<string, unknow
     needed: grant.approval?.count ?? 0,
     approvers: grant.approval?.groups ?? [],
     ...{ approvals, ended, budget: grant.budget, spent: grant.spent },
-    ...(grant.statement ? { statement: grant.statement, grant: grant.parent } : {}),
+    ...(grant.statement
+      ? { statement: { ...grant.statement, warnings: visible(grant.statement.text).warnings } }
+      : {}),
+    ...(grant.parent === null ? {} : { grant: grant.parent }),
     url: `${origin}/requests/${id}`,
   };
 }

@@ -128,7 +128,8 @@ export class SessionObject extends DurableObject<Bindings> {
     this.#ticket = new Ticket(connector, now + OPEN_MS);
     this.#relay = this.#createRelay(stored, this.#task);
     this.#holds = new Holds({
-      ...{ env: this.#env, session: sid, grant: grant.id, taskDigest: task.digest, gate: this.#relay.gate },
+      ...{ env: this.#env, session: sid, grant: grant.id, task, gate: this.#relay.gate },
+      explain: (id, text, params) => this.#relay?.explain(id, text, params) ?? false,
       tell: (message) => this.#relay?.tell(JSON.stringify(message)),
       flush: () => this.#relay?.flush(),
     });
@@ -155,6 +156,7 @@ export class SessionObject extends DurableObject<Bindings> {
       opened: () => this.#schedule(),
       ended: (end) => this.#ended(end),
       hold: (hold) => void this.#holds?.ask(hold),
+      plan: (id, plan, message) => this.#holds?.planned(id, plan, message),
       cancel: (processId, secretKey) => this.ctx.waitUntil(this.#cancelSibling(stored, processId, secretKey)),
     });
   }
@@ -280,7 +282,10 @@ export class SessionObject extends DurableObject<Bindings> {
   /** Cancels what runs. False when the key is not this session's. `secretKey` in hexadecimal. */
   cancel(processId: number, secretKey: string): boolean {
     const key = unhex(secretKey);
-    return key !== null && (this.#relay?.cancel(processId, key) ?? false);
+    if (key === null || !(this.#relay?.cancel(processId, key) ?? false)) return false;
+    const told = this.#holds?.cancel();
+    if (told) this.ctx.waitUntil(told.catch(() => undefined));
+    return true;
   }
 
   /** The connector could not open the target. Ignored from any connector but the one that was asked. */

@@ -3,6 +3,7 @@ import type { Catalog } from "../../policies/postgres/catalog-types.ts";
 import type { StatementDecider } from "../../policies/postgres/decision.ts";
 import type { GateEvent, GateHold } from "../../policies/postgres/gate.ts";
 import type { Task } from "../../policies/task.ts";
+import type { PlanNode } from "../../wire/tunnel.ts";
 
 /** What the relay uses of a WebSocket. */
 export interface RelaySocket {
@@ -39,6 +40,8 @@ export interface RelayOptions {
   /** Once, last. The sockets are still open then. */
   ended(end: RelayEnd): void;
   hold?(hold: GateHold): void;
+  /** The connector's answer to `explain`. */
+  plan?(id: number, plan: PlanNode | null, message: string | null): void;
   /** A CancelRequest came where a session should start. */
   cancel?(processId: number, secretKey: Uint8Array): void;
 }

@@ -46,6 +46,7 @@ export class PostgresRelay {
   #framed = true;
   #connector: RelaySocket | null = null;
   #isOpen = false;
+  #explains = false;
   /** Output of the input that is being handled; sent as few messages. */
   #clientParts: Uint8Array[] = [];
   #clientSize = 0;
@@ -195,6 +196,13 @@ export class PostgresRelay {
     if (this.#framed && !this.#muted && !this.#over) this.#sendClient(text);
   }
 
+  /** Asks for a plan; false when the connector makes none. */
+  explain(id: number, text: string, params: readonly (string | null)[]): boolean {
+    if (!this.#explains || this.#over) return false;
+    this.#sendConnector(encodeControl({ t: "explain", id, text, params: [...params] }));
+    return true;
+  }
+
   /** After a call into the gate from outside (a verdict): sends what it made. */
   flush(): void {
     this.#settle();
@@ -271,7 +279,11 @@ export class PostgresRelay {
         }
         return;
       case "opened":
+        this.#explains = message.explains ?? false;
         this.#opened(message.parameters, message.serverVersion, message.catalog as unknown as Catalog);
+        return;
+      case "plan":
+        this.#options.plan?.(message.id, message.plan, message.message ?? null);
         return;
       case "eof":
         // The server says why before it closes; a word of the edge after it would only confuse.
