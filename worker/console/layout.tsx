@@ -11,6 +11,10 @@ const PAGES = [
   ["/policies", "Policies"],
 ] as const;
 
+export interface Signed {
+  readonly visitor: Visitor;
+}
+
 export function Page(props: {
   title: string;
   path: string;
@@ -100,4 +104,12 @@ export function Params(props: { of: Readonly<Record<string, string>> }) {
   const entries = Object.entries(props.of);
   if (entries.length === 0) return <span class="soft">none</span>;
   return <Foreign text={entries.map(([name, value]) => `${name}=${value}`).join(" ")} />;
+}
+
+export function MessagePage(props: { visitor: Visitor | null; title: string; message: string }) {
+  return (
+    <Page title={props.title} path="" visitor={props.visitor}>
+      <p>{props.message}</p>
+    </Page>
+  );
 }

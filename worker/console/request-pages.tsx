@@ -5,12 +5,7 @@ import { taskInWords } from "../../policies/words.ts";
 import type { HeldStatement } from "../grants/grant.ts";
 import type { GrantRow } from "../grants/ledger.ts";
 import type { GrantView } from "../grants/object.ts";
-import { Foreign, FormToken, Page, Params, Person, Status, Time } from "./layout.tsx";
-import type { Visitor } from "./session.ts";
-
-interface Signed {
-  readonly visitor: Visitor;
-}
+import { Foreign, FormToken, Page, Params, Person, type Signed, Status, Time } from "./layout.tsx";
 
 export function RequestsPage(props: Signed & { inbox: GrantRow[]; mine: GrantRow[]; past: GrantRow[] }) {
   return (

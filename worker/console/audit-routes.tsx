@@ -1,0 +1,23 @@
+/** The search of the audit log. */
+import type { Hono } from "hono";
+import { listEvents } from "../audit/store.ts";
+import { AuditPage } from "./audit-page.tsx";
+import { page } from "./respond.tsx";
+import type { ConsoleRoutes } from "./session.ts";
+
+export function auditPages(app: Hono<ConsoleRoutes>): void {
+  app.get("/audit", async (context) => {
+    const visitor = context.get("visitor");
+    const query = Object.fromEntries(
+      ["text", "type", "task", "resource", "session", "grant", "before"]
+        .map((name) => [name, context.req.query(name)?.slice(0, 256) ?? ""])
+        .filter(([, value]) => value !== ""),
+    ) as Record<string, string>;
+    const { issuer, subject } = visitor.identity;
+    const events = await listEvents(context.env.DB, {
+      ...query,
+      ...(visitor.admin ? {} : { issuer, subject }),
+    });
+    return page(context, <AuditPage visitor={visitor} events={events} query={query} />);
+  });
+}
