@@ -32,7 +32,7 @@ const REFUSALS: readonly (readonly [string, RegExp])[] = [
   ],
   [
     "shows other sessions or the inside of the server",
-    /^pg_(stat_get|stat_have|blocking|safe_snapshot|lock_status|get_(backend|shmem|aios|loaded|wal|replication_slots|multixact)|show_(replication|all)|control_|config$|last_|current_wal|available_wal|prepared_|listening|notification_queue|cursor$|tablespace_databases|nextoid|numa)|^(inet_client_|inet_server_)/,
+    /^pg_(stat_get(?!_numscans$)|stat_have|blocking|safe_snapshot|lock_status|get_(backend|shmem|aios|loaded|wal|replication_slots|multixact)|show_(replication|all)|control_|config$|last_|current_wal|available_wal|prepared_|listening|notification_queue|cursor$|tablespace_databases|nextoid|numa)|^(inet_client_|inet_server_)/,
   ],
   ["shows sampled values of a table", /^pg_mcv_list_items$/],
   ["shows the source of functions", /^pg_get_(functiondef|function_sqlbody)$/],

@@ -239,6 +239,19 @@ function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): un
   if (!name)
     return walker.refuse("SYNTAX_NOT_ALLOWED", "the relation's name is not written plainly here", { at });
   const given = names(fields["attlist"]) ?? [];
+  // The server's own words for a list of columns, which a query would get others for.
+  const repeated = given.find((column, index) => given.indexOf(column) !== index);
+  const unknown = given.find((column) => !view.columns.some((one) => one.name === column));
+  if (unknown !== undefined) {
+    return walker.refuse("COLUMN_UNKNOWN", `column "${unknown}" of relation "${view.name}" does not exist`, {
+      sqlstate: "42703",
+    });
+  }
+  if (repeated !== undefined) {
+    return walker.refuse("COLUMN_REPEATED", `column "${repeated}" specified more than once`, {
+      sqlstate: "42701",
+    });
+  }
   let end = name.at(-1)!.end;
   if (given.length > 0) {
     const close = closing(source.text, skipSpace(source.text, end));

@@ -321,6 +321,8 @@ export const adversarialCases: readonly (readonly [attack: string, expected: str
   ["P10", "CURSOR_UNKNOWN", "BEGIN; DECLARE c CURSOR FOR SELECT 1; FETCH ALL FROM d; COMMIT"],
   ["P12", "copy", "COPY customers (ssn, id) TO STDOUT WITH (FORMAT csv, HEADER true)"],
   ["P12", "copy", "COPY customers TO STDOUT CSV HEADER"],
+  ["P12", "COLUMN_REPEATED", "COPY customers (email, email) TO STDOUT"],
+  ["P12", "COLUMN_UNKNOWN", "COPY customers (email, nosuch) TO STDOUT"],
   ["P12", "copy", "COPY (SELECT c FROM customers c ORDER BY id) TO STDOUT"],
   ["P12", "copy", "COPY (TABLE customers) TO STDOUT"],
   ["P12", "RELATION_NOT_GRANTED", "COPY (SELECT * FROM secrets) TO STDOUT"],

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { corpusFolder } from "./corpus.ts";
-import { startPostgres, type TestPostgres } from "./postgres.ts";
+import { debianPostgres, startPostgres, type TestPostgres } from "./postgres.ts";
 
 /** Why the cases cannot run here; null when they can. */
 export function corpusObstacle(): string | null {
@@ -12,9 +12,20 @@ export function corpusObstacle(): string | null {
   return null;
 }
 
+/** The servers that the cases run on: PostgreSQL's version, and its programs when they are not the embedded ones. */
+export const corpusServers: readonly { readonly major: number; readonly programs?: string }[] = [
+  { major: 18 },
+  ...[15].flatMap((major) => {
+    const programs = debianPostgres(major);
+    if (programs !== null) return [{ major, programs }];
+    console.warn(`not run on PostgreSQL ${major}: Debian's postgresql-${major} is not installed`);
+    return [];
+  }),
+];
+
 /** Starts a server with the databases `na`, `nb` and `nm`. */
-export async function startCorpusDatabases(): Promise<TestPostgres> {
-  const server = await startPostgres();
+export async function startCorpusDatabases(programs?: string): Promise<TestPostgres> {
+  const server = await startPostgres({}, programs);
   const built = spawnSync("bash", [join(corpusFolder()!, "setup.sh"), String(server.port)], {
     encoding: "utf8",
   });

@@ -3,7 +3,7 @@
  * a superuser `postgres` that needs no password. Also works for root, by running the server as another user.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,17 +23,29 @@ interface Owner {
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** Starts a server; `settings` are given as `-c name=value`. Takes about two seconds. */
-export async function startPostgres(settings: Record<string, string> = {}): Promise<TestPostgres> {
+/** The programs of Debian's `postgresql-<major>`; null when they are not installed. */
+export function debianPostgres(major: number): string | null {
+  const programs = `/usr/lib/postgresql/${major}/bin`;
+  return existsSync(join(programs, "initdb")) ? programs : null;
+}
+
+/**
+ * Starts a server; `settings` are given as `-c name=value`. Takes about two seconds.
+ * @param programs folder of `initdb` and `postgres`; the embedded ones when left out
+ */
+export async function startPostgres(
+  settings: Record<string, string> = {},
+  programs?: string,
+): Promise<TestPostgres> {
   const owner = process.getuid?.() === 0 ? unprivileged() : null;
   const folder = mkdtempSync(join(tmpdir(), "wicket-pg-"));
   if (owner) chownSync(folder, owner.uid, owner.gid);
   try {
-    const native = findNative(folder, owner);
+    const bin = programs ?? join(findNative(folder, owner), "bin");
     const data = join(folder, "data");
     const as = { ...(owner ?? {}), cwd: folder, env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C" } };
     const init = spawnSync(
-      join(native, "bin", "initdb"),
+      join(bin, "initdb"),
       ["-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
       { ...as, encoding: "utf8" },
     );
@@ -49,7 +61,7 @@ export async function startPostgres(settings: Record<string, string> = {}): Prom
       ...settings,
     };
     const args = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const server = spawn(join(native, "bin", "postgres"), ["-D", data, ...args], {
+    const server = spawn(join(bin, "postgres"), ["-D", data, ...args], {
       ...as,
       stdio: ["ignore", "ignore", "pipe"],
     });

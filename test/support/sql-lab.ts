@@ -19,9 +19,14 @@ export class SqlLab {
   readonly parser: Parser;
   readonly #clients = new Map<string, Promise<pg.Client>>();
 
-  constructor(port: number, parser: Parser) {
+  /** Null = the catalog is read anew for each session. */
+  readonly #catalogs: Map<string, Promise<Catalog>> | null;
+
+  /** @param keepCatalogs true when nothing changes what the databases have, and all sessions have one task */
+  constructor(port: number, parser: Parser, { keepCatalogs = false } = {}) {
     this.port = port;
     this.parser = parser;
+    this.#catalogs = keepCatalogs ? new Map() : null;
   }
 
   client(database: string): Promise<pg.Client> {
@@ -39,7 +44,15 @@ export class SqlLab {
     return client;
   }
 
-  async catalog(database: string, task: Task): Promise<Catalog> {
+  catalog(database: string, task: Task): Promise<Catalog> {
+    const known = this.#catalogs?.get(database);
+    if (known) return known;
+    const read = this.#readCatalog(database, task);
+    this.#catalogs?.set(database, read);
+    return read;
+  }
+
+  async #readCatalog(database: string, task: Task): Promise<Catalog> {
     const client = await this.client(database);
     const relations = task.rules.map((rule) => ({ schema: rule.schema, name: rule.relation }));
     const rows: Record<string, Record<string, unknown>[]> = {};
@@ -53,8 +66,11 @@ export class SqlLab {
   async session(database: string, task: Task, params: Record<string, string> = {}): Promise<TaskSession> {
     const decider = createDecider({ task, catalog: await this.catalog(database, task), parser: this.parser });
     const options = encodeOptions(startupOptions(task, params, { tokenKey: TOKEN_KEY }));
-    const raw = await this.raw(database, options);
-    return new TaskSession(task, raw, (text) => decider.decide(text));
+    return new TaskSession(
+      task,
+      () => this.raw(database, options),
+      (text) => decider.decide(text),
+    );
   }
 
   raw(database: string, options = "-c search_path=public,pg_temp"): Promise<RawSession> {
@@ -73,14 +89,16 @@ export class SqlLab {
   }
 }
 
+/** Opens the database when the first statement is allowed. */
 export class TaskSession {
   readonly #task: Task;
-  readonly #raw: RawSession;
+  readonly #open: () => Promise<RawSession>;
   readonly decide: (text: string) => StatementDecision;
+  #raw: RawSession | null = null;
 
-  constructor(task: Task, raw: RawSession, decide: (text: string) => StatementDecision) {
+  constructor(task: Task, open: () => Promise<RawSession>, decide: (text: string) => StatementDecision) {
     this.#task = task;
-    this.#raw = raw;
+    this.#open = open;
     this.decide = decide;
   }
 
@@ -90,6 +108,7 @@ export class TaskSession {
       const error = { code: decision.sqlstate, message: decision.message };
       return { denied: decision.reason, columns: [], rows: [], tags: [], error, notices: [] };
     }
+    this.#raw ??= await this.#open();
     const shown = await this.#raw.run(decision.rewritten!, params);
     const fields = shown.fields ? scrubError(shown.fields, this.#task) : null;
     const notices = shown.noticeFields.flatMap((notice) => scrubNotice(notice, this.#task)?.["M"] ?? []);
@@ -98,6 +117,6 @@ export class TaskSession {
   }
 
   close(): void {
-    this.#raw.close();
+    this.#raw?.close();
   }
 }

@@ -1,0 +1,361 @@
+SELECT email AS id, ssn AS country FROM customers ORDER BY customers.id LIMIT 3
+SELECT "E".email FROM customers "E" ORDER BY id LIMIT 2
+SELECT customers.email, customers.* FROM customers ORDER BY customers.id LIMIT 3
+SELECT c.id FROM customers AS c(id,ssn,email) ORDER BY c.email, c.id LIMIT 4
+SELECT a.ssn, b.email FROM customers a, customers b WHERE a.id=b.id ORDER BY a.id LIMIT 3
+SELECT x.* FROM (customers c JOIN orders o ON o.customer_id=c.id) AS x(a,b,c,d,e,f,g,h,i,j,k,l,m) ORDER BY x.g LIMIT 3
+SELECT j.email FROM (customers JOIN orders USING (id)) AS j ORDER BY j.id LIMIT 3
+SELECT j.id, email FROM customers JOIN orders USING (id) AS j ORDER BY j.id LIMIT 3
+SELECT email "select", ssn "FROM" FROM customers ORDER BY id LIMIT 2
+SELECT c."email" FROM public.customers c ORDER BY c."id" LIMIT 2
+SELECT concat(email,ssn), concat_ws('|',email,ssn), format('%s-%I-%L',email,ssn,ssn) FROM customers ORDER BY id LIMIT 3
+SELECT substring(email from '^[^.]+'), regexp_match(email,'^(.*)@'), left(ssn,-3), lpad(ssn,20,'*'), repeat(ssn,2), initcap(email) FROM customers ORDER BY id LIMIT 3
+SELECT sha256(ssn::bytea), hashtext(ssn), hashtextextended(email,0), md5(email||ssn) FROM customers ORDER BY id LIMIT 3
+SELECT CASE WHEN ssn LIKE '0%' THEN 'zero' WHEN ssn LIKE '6%' THEN 'six' ELSE 'x' END FROM customers ORDER BY id LIMIT 3
+SELECT nullif(email,''), coalesce(ssn,email), greatest(ssn,email), least(ssn,email) FROM customers ORDER BY id LIMIT 8
+SELECT ssn::json FROM customers WHERE ssn IS NULL
+SELECT to_json(ssn)::text::json, json_build_array(email,ssn), jsonb_build_object(email,ssn) FROM customers WHERE id=1
+SELECT email ~ 'canary', email LIKE '%canary%', email SIMILAR TO '%canary%', strpos(email,'canary'), position('canary' in email), starts_with(email,'alice.c') FROM customers WHERE id=1
+SELECT string_to_table(email,'.') FROM customers WHERE id=1
+SELECT regexp_split_to_array(ssn,'-'), split_part(ssn,'-',2), overlay(ssn placing 'x' from 1) FROM customers ORDER BY id LIMIT 2
+SELECT ascii(email), chr(ascii(ssn)), bit_length(ssn), quote_ident(email), parse_ident('a'||left(email,1)), unistr('a'||ssn) FROM customers ORDER BY id LIMIT 2
+SELECT ssn || NULL, ssn || 1, ssn || ARRAY['a'] FROM customers ORDER BY id LIMIT 2
+SELECT email < 'm', email BETWEEN 'a' AND 'b', email IN ('x', ssn), (email, ssn) = (ssn, email), ROW(email) IS DISTINCT FROM ROW(ssn) FROM customers ORDER BY id LIMIT 3
+SELECT ssn::varchar(3), ssn::char(5), ssn::name, ssn::text COLLATE "POSIX", ssn::"char" FROM customers ORDER BY id LIMIT 2
+SELECT convert_to(email,'UTF8'), encode(email::bytea,'hex'), encode(email::bytea,'escape'), decode(encode(ssn::bytea,'hex'),'hex') FROM customers ORDER BY id LIMIT 2
+SELECT to_number(right(ssn,4),'9999') FROM customers ORDER BY id LIMIT 2
+SELECT (c).email FROM customers c ORDER BY id LIMIT 2
+SELECT (customers).ssn FROM customers ORDER BY (customers).id LIMIT 2
+SELECT c::text FROM customers c ORDER BY id LIMIT 2
+SELECT to_json(c)::text, row_to_json(c,true), to_jsonb(c) - 'id' FROM customers c ORDER BY id LIMIT 2
+SELECT ROW(c.*), ROW(c), ROW(c.*, 1) FROM customers c ORDER BY id LIMIT 2
+SELECT array_agg(c) FROM (SELECT * FROM customers ORDER BY id LIMIT 2) c
+SELECT json_agg(c), jsonb_agg(c.*) FROM (SELECT * FROM customers ORDER BY id LIMIT 2) c
+SELECT json_object_agg(c.id, c) FROM customers c WHERE id<3
+SELECT count(DISTINCT c) FROM customers c
+SELECT c FROM customers c WHERE c IS NOT NULL ORDER BY id LIMIT 2
+SELECT max(c::text) FROM customers c
+SELECT format('%s', c) FROM customers c WHERE id=1
+SELECT concat(c) FROM customers c WHERE id=1
+SELECT c || '' FROM customers c WHERE id=1
+SELECT hash_record(c) IS NOT NULL FROM customers c WHERE id=1
+SELECT md5(c::text) FROM customers c WHERE id=1
+SELECT string_agg(c::text, ';' ORDER BY c.id) FROM customers c WHERE id<3
+SELECT (SELECT c) FROM customers c ORDER BY id LIMIT 1
+SELECT (SELECT c.ssn) FROM customers c ORDER BY id LIMIT 1
+SELECT x FROM (SELECT * FROM customers ORDER BY id LIMIT 1) x
+SELECT (x.c).ssn FROM (SELECT c FROM customers c WHERE id=1) x
+SELECT (x.c).* FROM (SELECT c FROM customers c WHERE id=1) x
+SELECT r.* FROM customers c, LATERAL (SELECT c.*) r ORDER BY c.id LIMIT 2
+SELECT r.ssn FROM customers c, LATERAL (SELECT (c).ssn) r ORDER BY c.id LIMIT 2
+SELECT e.* FROM customers c, jsonb_each_text(to_jsonb(c)) e WHERE c.id=1
+SELECT to_jsonb(c)->>'ssn', to_jsonb(c) @> '{"ssn":"078-01-0271"}' FROM customers c WHERE id=1
+SELECT jsonb_path_query(to_jsonb(c),'$.ssn') FROM customers c WHERE id=1
+SELECT jsonb_object_keys(to_jsonb(c)) FROM customers c WHERE id=1
+SELECT * FROM jsonb_to_record((SELECT to_jsonb(c) FROM customers c WHERE id=1)) AS x(email text, ssn text)
+SELECT json_populate_record(NULL::record, row_to_json(c)) FROM customers c WHERE id=1
+SELECT c.* IS NULL, c.* = c.* FROM customers c ORDER BY id LIMIT 1
+SELECT unnest(ARRAY[c]) FROM customers c WHERE id=1
+SELECT (ARRAY(SELECT c FROM customers c ORDER BY id))[1]
+SELECT xmlforest(c) FROM customers c WHERE id=1
+SELECT coalesce(c, c) FROM customers c WHERE id=1
+SELECT CASE WHEN true THEN c END FROM customers c WHERE id=1
+SELECT lag(c) OVER (ORDER BY id) FROM customers c ORDER BY id LIMIT 2
+SELECT first_value(c) OVER (ORDER BY id) FROM customers c ORDER BY id LIMIT 2
+SELECT ROW(c.email, c.ssn)::text FROM customers c WHERE id=1
+SELECT c FROM customers c ORDER BY c LIMIT 2
+SELECT c FROM customers c GROUP BY c ORDER BY c LIMIT 2
+SELECT customers.*::text FROM customers WHERE id=1
+SELECT row_to_json(ROW(c.ssn,c.email)) FROM customers c WHERE id=1
+WITH x(a,b) AS (SELECT email, ssn FROM customers) SELECT b, a FROM x ORDER BY a LIMIT 3
+WITH x AS MATERIALIZED (SELECT * FROM customers) SELECT x.ssn, x FROM x ORDER BY id LIMIT 2
+WITH x AS NOT MATERIALIZED (SELECT * FROM customers) SELECT ssn FROM x WHERE ssn LIKE '078%'
+WITH a AS (SELECT * FROM customers), b AS (SELECT * FROM a), c AS (TABLE b) SELECT ssn FROM c ORDER BY id LIMIT 2
+WITH x AS (WITH y AS (SELECT ssn FROM customers ORDER BY id LIMIT 2) SELECT * FROM y) SELECT * FROM x
+WITH orders AS (SELECT ssn AS status FROM customers ORDER BY id LIMIT 1) SELECT status FROM orders
+WITH RECURSIVE customers(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM customers WHERE id<3) SELECT * FROM customers
+WITH a AS (SELECT 1 AS id) SELECT (WITH b AS (SELECT ssn FROM customers WHERE id=1) SELECT ssn FROM b), a.id FROM a
+SELECT * FROM (WITH x AS (SELECT email FROM customers ORDER BY id LIMIT 1) TABLE x) y
+WITH secrets AS (SELECT 1 AS token) SELECT token FROM secrets
+WITH RECURSIVE t(n,s) AS (SELECT 1, (SELECT min(ssn) FROM customers) UNION SELECT n+1, s FROM t WHERE n<2) CYCLE n SET c USING p SELECT * FROM t
+SELECT id FROM orders WHERE customer_id IN (SELECT id FROM customers WHERE ssn LIKE '078%') ORDER BY id
+SELECT id FROM orders o WHERE EXISTS (SELECT 1 FROM customers c WHERE c.id=o.customer_id AND c.email LIKE 'alice.c%') ORDER BY id
+SELECT id FROM orders WHERE 'XXX-XX-XXXX' = ALL (SELECT ssn FROM customers WHERE ssn IS NOT NULL) ORDER BY id LIMIT 2
+SELECT (SELECT count(*) FROM customers WHERE ssn < o.status) FROM orders o ORDER BY id LIMIT 2
+SELECT id FROM orders ORDER BY (SELECT ssn FROM customers c WHERE c.id=orders.customer_id), id LIMIT 3
+SELECT count(*) FROM orders GROUP BY (SELECT email FROM customers WHERE id=1)
+SELECT count(*) FROM orders HAVING (SELECT min(ssn) FROM customers) LIKE '0%'
+SELECT id FROM orders ORDER BY id LIMIT (SELECT length(email) FROM customers WHERE id=1)
+SELECT * FROM generate_series(1,(SELECT length(ssn) FROM customers WHERE id=1)) g
+SELECT * FROM unnest(ARRAY(SELECT ssn FROM customers ORDER BY id LIMIT 3)) WITH ORDINALITY
+SELECT * FROM customers c, LATERAL (SELECT c.ssn || o.status AS z FROM orders o WHERE o.customer_id=c.id ORDER BY o.id LIMIT 1) l ORDER BY c.id LIMIT 2
+SELECT * FROM ROWS FROM (string_to_table((SELECT email FROM customers WHERE id=1),'.'), generate_series(1,2)) AS r(a,b)
+SELECT x.v FROM XMLTABLE('/r' PASSING (SELECT xmlelement(name r, ssn) FROM customers WHERE id=1) COLUMNS v text PATH '.') x
+SELECT sum(total) OVER (PARTITION BY (SELECT email FROM customers WHERE id=1) ORDER BY id) FROM orders ORDER BY id LIMIT 2
+SELECT CASE (SELECT ssn FROM customers WHERE id=1) WHEN '078-01-0271' THEN 1 ELSE 2 END
+SELECT * FROM (VALUES ((SELECT ssn FROM customers WHERE id=1))) v(x)
+SELECT ARRAY[(SELECT email FROM customers WHERE id=1)], ROW((SELECT ssn FROM customers WHERE id=2))
+SELECT (SELECT ROW(email, ssn) FROM customers WHERE id=1)
+SELECT (email, ssn) IN (SELECT email, ssn FROM customers) FROM customers ORDER BY id LIMIT 2
+SELECT NOT EXISTS (SELECT FROM customers WHERE email = 'alice.canarya@example.com')
+SELECT email FROM customers UNION SELECT ssn FROM customers ORDER BY 1 LIMIT 3
+SELECT country, ssn FROM customers EXCEPT SELECT country, 'x' FROM customers ORDER BY 1,2
+(SELECT email FROM customers ORDER BY id LIMIT 2) UNION ALL (SELECT status FROM orders ORDER BY id LIMIT 1)
+SELECT * FROM customers INTERSECT SELECT * FROM customers ORDER BY 1 LIMIT 3
+VALUES ('078-01-0271') EXCEPT SELECT ssn FROM customers
+TABLE customers EXCEPT TABLE customers
+SELECT c FROM customers c UNION SELECT c FROM customers c ORDER BY 1 LIMIT 1
+SELECT ssn FROM customers UNION ALL SELECT email FROM customers UNION SELECT status FROM orders ORDER BY ssn LIMIT 4
+SELECT NULL UNION ALL (SELECT ssn FROM customers ORDER BY id LIMIT 1)
+SELECT a.id, b.id FROM customers a JOIN customers b ON a.ssn=b.ssn AND a.id<b.id ORDER BY 1,2 LIMIT 5
+SELECT count(*) FROM customers a NATURAL JOIN customers b
+SELECT count(*) FROM customers a LEFT JOIN (SELECT '078-01-0271' AS ssn) g USING (ssn)
+SELECT * FROM customers c FULL JOIN orders o ON o.id = c.id AND c.email LIKE 'a%' ORDER BY c.id, o.id LIMIT 3
+SELECT c.email FROM orders o RIGHT JOIN customers c ON c.id=o.customer_id AND o.total>490 ORDER BY c.id LIMIT 3
+SELECT email FROM customers CROSS JOIN (VALUES (1)) v ORDER BY id LIMIT 1
+SELECT email, ssn FROM customers c JOIN (SELECT customer_id, sum(total) t FROM orders GROUP BY 1) s ON s.customer_id=c.id ORDER BY t DESC, c.id LIMIT 3
+SELECT ssn FROM (SELECT id FROM orders) o JOIN customers USING (id) ORDER BY id LIMIT 2
+SELECT * FROM customers JOIN (SELECT 'XXX-XX-XXXX' AS ssn) z USING (ssn) ORDER BY id LIMIT 2
+SELECT id FROM customers WHERE ssn LIKE '078%'
+SELECT count(*) FROM customers WHERE ssn < '5'
+SELECT id FROM customers WHERE email = 'alice.canarya@example.com'
+SELECT id FROM customers WHERE left(ssn,1)='0' ORDER BY id LIMIT 3
+SELECT id FROM customers WHERE md5(ssn)='cb1ab76e9df86268e70e7340d86ddfc8'
+SELECT id FROM customers WHERE (ssn,email) > ('078','a') ORDER BY id LIMIT 3
+SELECT id FROM customers WHERE ssn LIKE ANY (ARRAY['0%','1%']) ORDER BY id
+SELECT id FROM customers WHERE substr(ssn,1,1)::int + 1 = 1
+SELECT id FROM customers WHERE CASE WHEN ssn LIKE '0%' THEN true ELSE false END
+SELECT id FROM customers WHERE length(ssn)=11 ORDER BY id LIMIT 2
+SELECT id FROM customers WHERE email > ssn ORDER BY id LIMIT 2
+SELECT id FROM customers WHERE ssn IS DISTINCT FROM '078-01-0271' ORDER BY id LIMIT 3
+SELECT id FROM customers WHERE to_tsvector('simple',email) @@ 'alice'::tsquery
+SELECT id FROM customers WHERE ssn ^@ '078'
+SELECT id FROM customers WHERE email ~* 'CANARYA' ORDER BY id LIMIT 1
+SELECT id FROM customers WHERE NOT (ssn <> '078-01-0271')
+SELECT id FROM customers WHERE ssn IN (SELECT '078-01-0271')
+SELECT id FROM customers WHERE (SELECT customers.ssn) = '078-01-0271'
+SELECT id FROM customers WHERE ssn = '078-01-0271' OR 1/(id-41)=0
+SELECT max(ssn), string_agg(ssn,',' ORDER BY id) FROM customers
+SELECT array_agg(DISTINCT ssn ORDER BY ssn) FROM customers
+SELECT ssn, count(*) FROM customers GROUP BY ssn ORDER BY 2,1
+SELECT left(email,6), count(*) FROM customers GROUP BY 1 ORDER BY 1
+SELECT count(DISTINCT email) FROM customers
+SELECT country, max(email) FROM customers GROUP BY ROLLUP(country) ORDER BY 1
+SELECT country, email FROM customers GROUP BY CUBE(country, email) ORDER BY 1,2 LIMIT 5
+SELECT rank('078-01-0271') WITHIN GROUP (ORDER BY ssn) FROM customers
+SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY ssn) FROM customers
+SELECT count(*) FROM customers HAVING max(ssn) > '5'
+SELECT bit_xor(hashtext(ssn)) FROM customers
+SELECT sum(length(email)), avg(length(ssn)) FROM customers
+SELECT ntile(4) OVER (ORDER BY ssn, id), id FROM customers ORDER BY 2 LIMIT 5
+SELECT id, dense_rank() OVER (ORDER BY left(ssn,3)) FROM customers ORDER BY id LIMIT 3
+SELECT lead(email) OVER (ORDER BY id) FROM customers ORDER BY id LIMIT 2
+SELECT count(*) FILTER (WHERE email LIKE '%canarya%') OVER () FROM customers LIMIT 1
+SELECT id, cume_dist() OVER (ORDER BY email) FROM customers ORDER BY email,id LIMIT 3
+SELECT jsonb_object_agg(ssn, id) FROM (SELECT * FROM customers WHERE id < 3 ORDER BY id) c
+SELECT min(email) FILTER (WHERE ssn LIKE '0%') FROM customers
+SELECT count(*) FROM customers GROUP BY GROUPING SETS ((ssn),(email),()) ORDER BY 1
+SELECT id FROM customers ORDER BY ssn, id LIMIT 5
+SELECT id FROM customers ORDER BY email DESC, id LIMIT 5
+SELECT id FROM customers ORDER BY md5(ssn), id LIMIT 4
+SELECT id FROM customers ORDER BY CASE WHEN ssn LIKE '07%' THEN 0 ELSE 1 END, id LIMIT 3
+SELECT id, ssn AS s FROM customers ORDER BY s, id LIMIT 3
+SELECT id, row_number() OVER (ORDER BY ssn, id) FROM customers ORDER BY 2 LIMIT 3
+SELECT DISTINCT ssn FROM customers ORDER BY ssn
+SELECT DISTINCT left(ssn,2), country FROM customers ORDER BY 1,2
+SELECT id FROM customers ORDER BY email COLLATE "C" , id FETCH FIRST 3 ROWS WITH TIES
+SELECT id FROM customers ORDER BY customers, id LIMIT 2
+SELECT id FROM customers c ORDER BY c.*, id LIMIT 2
+SELECT ssn FROM customers ORDER BY 1 NULLS FIRST LIMIT 8
+SELECT ssn::int FROM customers WHERE id=1
+SELECT ssn::numeric FROM customers WHERE id=1
+SELECT email::date FROM customers WHERE id=1
+SELECT ssn::timestamp FROM customers WHERE id=1
+SELECT ssn::uuid FROM customers WHERE id=1
+SELECT email::inet FROM customers WHERE id=1
+SELECT email::json FROM customers WHERE id=1
+SELECT email::jsonb FROM customers WHERE id=1
+SELECT ssn::xml FROM customers WHERE id=1
+SELECT email::int[] FROM customers WHERE id=1
+SELECT ssn::bit(4) FROM customers WHERE id=1
+SELECT ssn::bytea FROM customers WHERE id=1
+SELECT ('\\'||ssn)::bytea FROM customers WHERE id=1
+SELECT ssn::tsquery FROM customers WHERE id=1
+SELECT email::tsquery FROM customers WHERE id=1
+SELECT ssn::point FROM customers WHERE id=1
+SELECT ssn::money FROM customers WHERE id=1
+SELECT ssn::boolean FROM customers WHERE id=1
+SELECT ssn::interval FROM customers WHERE id=1
+SELECT ssn::regclass FROM customers WHERE id=1
+SELECT ssn::regtype FROM customers WHERE id=1
+SELECT email::regproc FROM customers WHERE id=1
+SELECT ssn::regrole FROM customers WHERE id=1
+SELECT ssn::regnamespace FROM customers WHERE id=1
+SELECT ssn::macaddr FROM customers WHERE id=1
+SELECT ssn::int4range FROM customers WHERE id=1
+SELECT email::hstore FROM customers WHERE id=1
+SELECT ssn::oid FROM customers WHERE id=1
+SELECT ssn::pg_lsn FROM customers WHERE id=1
+SELECT ssn::jsonpath FROM customers WHERE id=1
+SELECT ssn::char FROM customers WHERE id=1
+SELECT email::xid FROM customers WHERE id=1
+SELECT ('{'||ssn)::int[] FROM customers WHERE id=1
+SELECT 1/(length(email)-25) FROM customers WHERE id=1
+SELECT 1/(ascii(ssn)-48) FROM customers WHERE id=1
+SELECT to_date(ssn,'YYYY-MM-DD') FROM customers WHERE id=1
+SELECT to_timestamp(email,'YYYY') FROM customers WHERE id=1
+SELECT to_number(ssn,'9') FROM customers WHERE id=1
+SELECT date_part(ssn, now()) FROM customers WHERE id=1
+SELECT extract(epoch from ssn::timestamp) FROM customers WHERE id=1
+SELECT date_trunc(ssn, now()) FROM customers WHERE id=1
+SELECT now() AT TIME ZONE email FROM customers WHERE id=1
+SELECT timezone(ssn, now()) FROM customers WHERE id=1
+SELECT decode(ssn,'hex') FROM customers WHERE id=1
+SELECT decode(email,'base64') FROM customers WHERE id=1
+SELECT decode('aa',ssn) FROM customers WHERE id=1
+SELECT encode('a',email) FROM customers WHERE id=1
+SELECT convert('a'::bytea, ssn, 'UTF8') FROM customers WHERE id=1
+SELECT regexp_replace('a', '(' || ssn, '') FROM customers WHERE id=1
+SELECT 'a' ~ ('(' || email) FROM customers WHERE id=1
+SELECT 'a' LIKE ssn ESCAPE email FROM customers WHERE id=1
+SELECT email::tsvector FROM customers WHERE id=1
+SELECT to_tsvector(email::regconfig, 'a') FROM customers WHERE id=1
+SELECT to_tsquery(email) FROM customers WHERE id=1
+SELECT jsonb_path_query('{}', ('$.' || ssn)::jsonpath) FROM customers WHERE id=1
+SELECT jsonb_set('{}', ARRAY[ssn,'a'], '1') FROM customers WHERE id=1
+SELECT ('{"a":1}'::jsonb)->ssn->'b' FROM customers WHERE id=1
+SELECT json_extract_path('{}',ssn) FROM customers WHERE id=1
+SELECT xpath(email,'<a/>') FROM customers WHERE id=1
+SELECT xmlparse(document ssn) FROM customers WHERE id=1
+SELECT xmlelement(name a, xmlattributes(ssn as a)) FROM customers WHERE id=1
+SELECT lpad('a',2000000000+length(ssn)) FROM customers WHERE id=1
+SELECT repeat(ssn,1000000000) FROM customers WHERE id=1
+SELECT chr(length(ssn)*1000000) FROM customers WHERE id=1
+SELECT array_fill(1, ARRAY[length(email)*100000000]) FROM customers WHERE id=1
+SELECT (ARRAY[1,2])[ssn::int] FROM customers WHERE id=1
+SELECT format('%' || ssn, 1) FROM customers WHERE id=1
+SELECT pg_input_is_valid('1', ssn) FROM customers WHERE id=1
+SELECT to_regclass(ssn) FROM customers WHERE id=1
+SELECT make_date(length(ssn),length(email),99) FROM customers WHERE id=1
+SELECT factorial(length(email)*10000) FROM customers WHERE id=1
+SELECT power(length(email),9999) FROM customers WHERE id=1
+SELECT ln(length(ssn)-11) FROM customers WHERE id=1
+SELECT sqrt(10-length(email)) FROM customers WHERE id=1
+SELECT generate_series(1, length(ssn), length(ssn)-11) FROM customers WHERE id=1
+SELECT substring(ssn from 1 for -1) FROM customers WHERE id=1
+SELECT overlay(ssn placing 'a' from 0) FROM customers WHERE id=1
+SELECT split_part(ssn,'-',0) FROM customers WHERE id=1
+SELECT string_to_array(ssn,'-')::int[] FROM customers WHERE id=1
+SELECT normalize(ssn,NFC) FROM customers WHERE id=1
+SELECT quote_literal(ssn)::int FROM customers WHERE id=1
+SELECT pg_size_bytes(ssn) FROM customers WHERE id=1
+SELECT age(ssn::xid) FROM customers WHERE id=1
+SELECT gcd(length(ssn), 0) FROM customers WHERE id=1
+SELECT width_bucket(1,1,1,length(ssn)) FROM customers WHERE id=1
+SELECT range_merge(int4range(1,length(ssn)), int4range(length(ssn),1)) FROM customers WHERE id=1
+SELECT int4range(length(email),1) FROM customers WHERE id=1
+SELECT has_table_privilege(ssn,'orders','select') FROM customers WHERE id=1
+SELECT has_table_privilege('orders',ssn) FROM customers WHERE id=1
+SELECT has_column_privilege('orders',ssn,'select') FROM customers WHERE id=1
+SELECT has_schema_privilege(email,'usage') FROM customers WHERE id=1
+SELECT row_to_json(ROW(ssn))::int FROM customers WHERE id=1
+SELECT unnest(ARRAY[ssn])::int FROM customers WHERE id=1
+SELECT nullif(ssn,'x')::int FROM customers WHERE id=1
+SELECT (SELECT ssn)::int FROM customers WHERE id=1
+SELECT ssn::varchar::int FROM customers WHERE id=1
+SELECT CAST(ssn AS int) FROM customers WHERE id=1
+SELECT int4(ssn) FROM customers WHERE id=1
+SELECT ssn::text::integer FROM customers WHERE id=1
+SELECT ssn::smallint FROM customers WHERE id=1
+SELECT ssn::bigint FROM customers WHERE id=1
+SELECT ssn::float8 FROM customers WHERE id=1
+SELECT email::float4 FROM customers WHERE id=1
+SELECT ssn::date FROM customers WHERE id=1
+SELECT email::time FROM customers WHERE id=1
+SELECT ssn::timestamptz FROM customers WHERE id=1
+SELECT ssn::cidr FROM customers WHERE id=1
+SELECT (SELECT id FROM customers WHERE ssn LIKE 'XXX%')
+SELECT id FROM customers WHERE ssn::int = 5
+SELECT id FROM customers ORDER BY ssn::int
+SELECT id FROM customers GROUP BY id, ssn::int
+SELECT sum(ssn::int) FROM customers
+SELECT id FROM customers WHERE email::date > now()
+SELECT * FROM customers WHERE id = ssn::int
+SELECT id FROM customers LIMIT (SELECT ssn::int FROM customers WHERE id=1)
+SELECT id FROM customers WHERE ssn = 1
+SELECT nosuch FROM customers
+SELECT customers.nosuch FROM customers
+SELECT ssn + 1 FROM customers
+SELECT email FROM customers GROUP BY ssn
+SELECT x FROM customers c, orders c
+SELECT id FROM customers, orders
+SELECT max(max(ssn)) FROM customers
+SELECT (VALUES (1),(2)), ssn FROM customers
+SELECT ssn FROM customers UNION SELECT id FROM customers
+SELECT email, ssn FROM customers UNION SELECT email FROM customers
+SELECT ssn FROM customers WHERE id = 'x'
+SELECT ssn FROM customers WHERE id = 99999999999999
+COPY customers TO STDOUT
+COPY customers(email) TO STDOUT
+COPY customers(ssn, id) TO STDOUT CSV HEADER
+COPY (SELECT * FROM customers ORDER BY id) TO STDOUT
+COPY (SELECT email, ssn FROM customers ORDER BY ssn, id) TO STDOUT WITH (FORMAT csv, DELIMITER ';', FORCE_QUOTE *)
+COPY (SELECT c FROM customers c ORDER BY id) TO STDOUT
+COPY (TABLE customers) TO STDOUT
+COPY (WITH x AS (SELECT * FROM customers) SELECT ssn FROM x ORDER BY id) TO STDOUT
+COPY (VALUES ((SELECT ssn FROM customers WHERE id=1))) TO STDOUT
+COPY public.customers (email, ssn) TO STDOUT DELIMITER '|' NULL 'N'
+COPY (SELECT ssn::int FROM customers) TO STDOUT
+COPY customers TO STDOUT (FORMAT csv, NULL 'none', QUOTE '''', ESCAPE '''')
+COPY (SELECT email FROM customers ORDER BY id) TO STDOUT (FORMAT binary)
+COPY customers TO STDOUT WITH BINARY
+COPY "customers" ("email") TO STDOUT
+BEGIN; DECLARE c CURSOR FOR SELECT * FROM customers ORDER BY id; FETCH 1 FROM c; FETCH NEXT FROM c; CLOSE c; COMMIT
+BEGIN; DECLARE c SCROLL CURSOR FOR SELECT ssn FROM customers ORDER BY ssn, id; FETCH LAST FROM c; FETCH FIRST FROM c; FETCH ABSOLUTE 3 FROM c; FETCH RELATIVE -1 FROM c; ROLLBACK
+BEGIN; DECLARE "My Cur" BINARY CURSOR FOR SELECT email FROM customers ORDER BY id; FETCH 2 "My Cur"; END
+DECLARE c CURSOR WITH HOLD FOR SELECT email FROM customers ORDER BY id; FETCH 1 c; CLOSE ALL
+BEGIN; DECLARE c INSENSITIVE NO SCROLL CURSOR WITHOUT HOLD FOR WITH x AS (TABLE customers) SELECT ssn FROM x ORDER BY id; FETCH FORWARD 2 IN c; MOVE FORWARD ALL IN c; ABORT
+BEGIN; DECLARE c CURSOR FOR SELECT ssn::int FROM customers; FETCH c; ROLLBACK
+DECLARE c CURSOR FOR SELECT email FROM customers
+PREPARE p AS SELECT ssn, email FROM customers WHERE id = $1; EXECUTE p(1); EXECUTE p(2); DEALLOCATE p
+PREPARE p(text) AS SELECT id FROM customers WHERE ssn = $1; EXECUTE p('078-01-0271')
+PREPARE "P x" (int) AS WITH c AS (SELECT * FROM customers) SELECT * FROM c WHERE id=$1; EXECUTE "P x"(1+1); DEALLOCATE PREPARE ALL
+PREPARE p AS VALUES ((SELECT min(ssn) FROM customers)); EXECUTE p
+PREPARE p AS TABLE customers; EXECUTE p
+PREPARE p(int) AS SELECT ssn::int FROM customers WHERE id=$1; EXECUTE p(1)
+EXECUTE nosuch
+DEALLOCATE nosuch
+BEGIN; SAVEPOINT s; SELECT ssn FROM customers ORDER BY id LIMIT 1; RELEASE SAVEPOINT s; COMMIT WORK
+START TRANSACTION READ ONLY; SELECT email FROM customers ORDER BY id LIMIT 1; END TRANSACTION
+BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE; SELECT 1; COMMIT
+SELECT * FROM ONLY public.customers ORDER BY id LIMIT 2
+SELECT email, ssn FROM customers * ORDER BY id LIMIT 2
+SELECT ctid, xmin IS NOT NULL, tableoid::regclass FROM customers ORDER BY id LIMIT 1
+SELECT c.tableoid::regclass FROM customers c LIMIT 1
+SELECT customers.ctid = '(0,1)' FROM customers ORDER BY id LIMIT 1
+SELECT/**/email/**/FROM/**/customers/**/ORDER/**/BY/**/id LIMIT 1
+select EMAIL from CUSTOMERS order by ID limit 1
+SELECT 'ü', "email", '😀' FROM /* ü😀 */ customers ORDER BY id LIMIT 1
+SELECT email AS "ä€😀" FROM customers AS "ß" ORDER BY "ß".id LIMIT 1
+SELECT $$ customers $$, email FROM customers ORDER BY id LIMIT 1
+SELECT E'\u00e4', ssn FROM customers ORDER BY id LIMIT 1
+SELECT U&'\00e4', U&"ss\006e" FROM customers ORDER BY id LIMIT 1
+SELECT 1;SELECT ssn FROM customers ORDER BY id LIMIT 1;
+/* ü */ SELECT email FROM customers ORDER BY id LIMIT 1
+SELECT ssn::text, 'it''s', '\' FROM customers ORDER BY id LIMIT 1
+SELECT "email""x" FROM (SELECT email AS "email""x" FROM customers ORDER BY id LIMIT 1) "a""b"
+SELECT to_jsonb(c) #>> '{ssn}', jsonb_pretty(to_jsonb(c)) FROM customers c WHERE id=1
+SELECT jsonb_path_exists(to_jsonb(c), '$.ssn ? (@ starts with "078")') FROM customers c WHERE id=1
+SELECT json_strip_nulls(row_to_json(c)) FROM customers c ORDER BY id LIMIT 1
+SELECT * FROM jsonb_each(to_jsonb((SELECT c FROM customers c WHERE id=1)))
+SELECT jsonb_set('{}', ARRAY[country], to_jsonb(ssn)) FROM customers WHERE id=1
+SELECT x->>'email' FROM (SELECT jsonb_array_elements(jsonb_agg(c ORDER BY id)) x FROM customers c) y LIMIT 2
+SELECT json_build_object(VARIADIC ARRAY[email, ssn]) FROM customers WHERE id=1
+SELECT jsonb_object(ARRAY[email], ARRAY[ssn]) FROM customers WHERE id=1
+SELECT note || to_jsonb(c) FROM orders o JOIN customers c ON c.id=o.customer_id ORDER BY o.id LIMIT 1
+SELECT (to_jsonb(c)->'ssn')::text::int FROM customers c WHERE id=1
+SELECT "public"."customers"."id", "public"."customers"."email", "public"."customers"."ssn" FROM "public"."customers" WHERE 1=1 ORDER BY "public"."customers"."id" LIMIT 3 OFFSET 0
+SELECT "t1"."id", "t1"."email", COALESCE("__o"."__data", '[]'::jsonb) FROM "public"."customers" AS "t1" LEFT JOIN LATERAL (SELECT JSONB_AGG("x") AS "__data" FROM (SELECT JSONB_BUILD_OBJECT('id', "o"."id") AS x FROM orders o WHERE o.customer_id = "t1"."id" ORDER BY id) q) AS "__o" ON TRUE ORDER BY "t1"."id" LIMIT 2
+SELECT DISTINCT "distinctAlias"."Customer_id" AS "ids_Customer_id" FROM (SELECT "Customer"."id" AS "Customer_id", "Customer"."email" AS "Customer_email" FROM "customers" "Customer") "distinctAlias" ORDER BY "Customer_id" ASC LIMIT 3
+SELECT anon_1.id, anon_1.email FROM (SELECT customers.id AS id, customers.email AS email, row_number() OVER (PARTITION BY customers.country ORDER BY customers.balance DESC, customers.id) AS rn FROM customers) AS anon_1 WHERE anon_1.rn <= 2 ORDER BY 1
+SELECT o.id, c.email FROM orders o LEFT OUTER JOIN customers c ON c.id = o.customer_id WHERE o.status = ANY (ARRAY['paid']) ORDER BY o.created_at DESC LIMIT 3
