@@ -12,6 +12,7 @@ import {
   FramedSender,
   parseEdgeToConnector,
   ReceiveWindow,
+  recordLines,
 } from "../wire/tunnel.ts";
 import { BackendScrubber } from "./backend-scrubber.ts";
 import type { ExplainAsk, Explained } from "./explain.ts";
@@ -133,14 +134,19 @@ export class PostgresSession {
   }
 
   #control(data: Buffer): void {
+    const records = recordLines(data);
+    if (records) {
+      // As they came: both sides hash the same bytes.
+      for (const record of records) this.#record("event", record);
+      return;
+    }
     const parsed = parseEdgeToConnector(data.toString());
     if (!parsed.ok) {
       this.kill(parsed.code, parsed.message);
       return;
     }
     const { message } = parsed;
-    // As it came: both sides hash the same bytes.
-    if (message.t === "record") this.#record("event", data);
+    if (message.t === "record") this.kill("CONTROL_MALFORMED", "the edge sent a record in another form");
     else this.#order(message);
   }
 

@@ -14,6 +14,7 @@
  * Segments are chained by `prev`, the SHA-256 of the previous segment's bytes.
  */
 import { createHash } from "node:crypto";
+import { sha256 } from "./sha256.ts";
 
 export {
   ChainVerifier,
@@ -51,6 +52,8 @@ const kindNames: readonly (EntryKind | undefined)[] = [
   "note",
 ];
 const encoder = new TextEncoder();
+/** A root, a kind and a hash: what the next root is the hash of. */
+const step = new Uint8Array(65);
 
 export interface RecordingEntry {
   readonly kind: EntryKind;
@@ -110,7 +113,7 @@ export function digestOf(bytes: Uint8Array): string {
 export function elide(kind: "frontend" | "backend", bytes: Uint8Array): Uint8Array {
   const payload = new Uint8Array(37);
   payload[0] = ENTRY_KINDS[kind];
-  payload.set(createHash("sha256").update(bytes).digest(), 1);
+  payload.set(sha256(bytes), 1);
   new DataView(payload.buffer).setUint32(33, bytes.length);
   return payload;
 }
@@ -153,17 +156,19 @@ export class RunningRoot {
 
   /** Adds one message of the socket. */
   add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
-    this.#step(ENTRY_KINDS[kind], createHash("sha256").update(bytes).digest());
+    this.#step(ENTRY_KINDS[kind], sha256(bytes));
   }
 
   /** Adds one message of which only the hash is known. */
-  addHashed(kind: "frontend" | "backend", sha256: Uint8Array): void {
-    this.#step(ENTRY_KINDS[kind], sha256);
+  addHashed(kind: "frontend" | "backend", hashed: Uint8Array): void {
+    this.#step(ENTRY_KINDS[kind], hashed);
   }
 
-  #step(kind: number, sha256: Uint8Array): void {
-    const hash = createHash("sha256").update(this.#root);
-    this.#root = hash.update(Uint8Array.of(kind)).update(sha256).digest();
+  #step(kind: number, hashed: Uint8Array): void {
+    step.set(this.#root);
+    step[32] = kind;
+    step.set(hashed, 33);
+    this.#root = sha256(step);
     this.#count += 1;
   }
 }

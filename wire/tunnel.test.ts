@@ -19,10 +19,32 @@ import {
   parseEdgeToConnector,
   ReceiveWindow,
   RelayWindow,
+  recordLines,
   SendWindow,
 } from "./tunnel.ts";
 
 describe("control messages of a session", () => {
+  test("records travel alone or a line each, and come out as they went in", () => {
+    const utf8 = (text: string) => new TextEncoder().encode(text);
+    const line = (text: string) => encodeControl({ t: "record", event: { t: "statement", text } });
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary" }), { minLength: 1, maxLength: 5 }), (texts) => {
+        const lines = texts.map(line);
+        expect(recordLines(utf8(lines.join("\n")))).toEqual(lines.map(utf8));
+      }),
+    );
+    for (const other of [
+      "",
+      "\n",
+      encodeControl({ t: "cancel" }),
+      `${line("a")}\n${encodeControl({ t: "cancel" })}`,
+      `${line("a")}\n\n${line("b")}`,
+      line("a").slice(0, -1),
+    ]) {
+      expect(recordLines(utf8(other)), other).toBeNull();
+    }
+  });
+
   test("each is read by the side that it is for", () => {
     const session = {
       t: "session" as const,

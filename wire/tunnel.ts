@@ -2,7 +2,8 @@
  * Frames between client, edge and connector, on one WebSocket a session.
  *
  * A binary message is data: bytes of the carried protocol, at most `MAX_DATA_FRAME` of them.
- * A text message is control: one JSON object with `t`. Data and control keep their order on a socket.
+ * A text message is control: one JSON object with `t`. Data and control keep their order on a socket. Several
+ * `record` messages may travel as one, a line each (JSON.stringify writes no line breaks): see `recordLines`.
  * Every data byte is paid for with credit that its receiver granted (window.ts), because workerd has no
  * back-pressure of its own. Control messages cost no credit.
  *
@@ -163,6 +164,32 @@ export function parseConnectorToEdge(text: string): ParsedControl<ConnectorToEdg
 /** Control messages that a connector takes from the edge. */
 export function parseEdgeToConnector(text: string): ParsedControl<EdgeToConnector> {
   return parseControl(edgeToConnector, text);
+}
+
+const RECORD_PREFIX = '{"t":"record",';
+const recordPrefix = new TextEncoder().encode(RECORD_PREFIX);
+
+/** Whether a text message, as `encodeControl` writes it, is one or several `record` messages. */
+export function isRecord(text: string): boolean {
+  return text.startsWith(RECORD_PREFIX);
+}
+
+/**
+ * The `record` messages in a text message, as they came: a connector writes them down and has no use for what they
+ * say, so they are not parsed. Null when it is another message, or when a line of it is.
+ */
+export function recordLines(message: Uint8Array): Uint8Array[] | null {
+  const lines: Uint8Array[] = [];
+  for (let at = 0; at < message.length; ) {
+    const found = message.indexOf(0x0a, at);
+    const end = found < 0 ? message.length : found;
+    for (let i = 0; i < recordPrefix.length; i++) if (message[at + i] !== recordPrefix[i]) return null;
+    // A closing brace: what was cut off is no record.
+    if (message[end - 1] !== 0x7d) return null;
+    lines.push(message.subarray(at, end));
+    at = end + 1;
+  }
+  return lines.length > 0 ? lines : null;
 }
 
 /** One control message as the text of a WebSocket message. */

@@ -18,6 +18,7 @@ import {
   FramedSender,
   parseEdgeToConnector,
   ReceiveWindow,
+  recordLines,
 } from "../../wire/tunnel.ts";
 import type { EdgeLab } from "./edge-lab.ts";
 
@@ -228,6 +229,11 @@ export class PostgresTarget {
     };
     socket.on("message", (data: Buffer, binary: boolean) => {
       if (!binary) {
+        const records = recordLines(data);
+        if (records) {
+          for (const bytes of records) entries.push({ kind: "event", at: Date.now(), bytes });
+          return;
+        }
         const parsed = parseEdgeToConnector(data.toString());
         if (!parsed.ok) return socket.terminate();
         if (parsed.message.t === "record") entries.push({ kind: "event", at: Date.now(), bytes: data });

@@ -59,9 +59,12 @@ export interface EventData {
     durationMs: number;
   };
   "session.killed": { message: string };
-  /** One decision on one statement. */
+  /** A decision on a statement. */
   "statement.decided": {
+    /** Its number in the session; of the first when it stands for several. */
     n: number;
+    /** How often the same text was allowed, within about a second, when more than once; the recording has each. */
+    count?: number;
     effect: "allow" | "deny" | "hold";
     fingerprint: string | null;
     relations: readonly string[];

@@ -30,12 +30,18 @@ export class AuditOutbox {
   #buffer: AuditEvent[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running: Promise<boolean> | null = null;
+  #flushes = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     options.sql.exec(
       "CREATE TABLE IF NOT EXISTS audit_outbox (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT",
     );
+  }
+
+  /** Counts up whenever what waited is taken to be written: an event that was added before is final then. */
+  get flushes(): number {
+    return this.#flushes;
   }
 
   /** Gives the event its id and time and puts it on its way. Synchronous. */
@@ -91,6 +97,7 @@ export class AuditOutbox {
   async #flush(): Promise<boolean> {
     const buffered = this.#buffer;
     this.#buffer = [];
+    this.#flushes += 1;
     const { db, sql } = this.#options;
     try {
       await insertEvents(db, buffered);

@@ -2,9 +2,55 @@
 import type { GateEvent } from "../../policies/postgres/gate.ts";
 import type { Task } from "../../policies/task.ts";
 import type { EventFacts, NewEvent } from "../audit/events.ts";
+import type { AuditOutbox } from "../audit/outbox.ts";
 
 /** Longest statement text in an event, characters; the recording has all of it. */
 const MAX_TEXT = 4096;
+/** Different texts that are counted between two writes. */
+const MAX_COUNTED = 100;
+
+/**
+ * Puts a session's facts into the audit log. A program sends the same statement hundreds of times a second: until
+ * its event is written, another one that is allowed is counted in it. What is refused or held has its own event.
+ */
+export class SessionAudit {
+  readonly #outbox: () => AuditOutbox;
+  readonly #task: Task;
+  readonly #facts: EventFacts;
+  /** What is counted in, by text and reason. */
+  readonly #counted = new Map<string, { count?: number }>();
+  #flushes = -1;
+
+  constructor(outbox: () => AuditOutbox, task: Task, facts: EventFacts) {
+    this.#outbox = outbox;
+    this.#task = task;
+    this.#facts = facts;
+  }
+
+  add(fact: GateEvent): void {
+    const outbox = this.#outbox();
+    const key = fact.t === "statement" && fact.decision.effect === "allow" ? keyOf(fact) : null;
+    if (key === null) {
+      const event = eventFor(fact, this.#task, this.#facts);
+      if (event) outbox.add(event);
+      return;
+    }
+    if (outbox.flushes !== this.#flushes) this.#counted.clear();
+    this.#flushes = outbox.flushes;
+    const known = this.#counted.get(key);
+    if (known) {
+      known.count = (known.count ?? 1) + 1;
+      return;
+    }
+    const { data } = outbox.add(eventFor(fact, this.#task, this.#facts)!);
+    if (this.#counted.size < MAX_COUNTED) this.#counted.set(key, data as { count?: number });
+  }
+}
+
+/** Null for a text that is too long to be kept. */
+function keyOf({ text, decision }: Extract<GateEvent, { t: "statement" }>): string | null {
+  return text.length <= MAX_TEXT ? `${decision.reason} ${text}` : null;
+}
 
 /** The event for a fact; null for facts that only the recording keeps. */
 export function eventFor(fact: GateEvent, task: Task, facts: EventFacts): NewEvent | null {

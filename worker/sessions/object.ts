@@ -21,7 +21,7 @@ import { grantOwner, sessionStarted } from "../grants/open.ts";
 import { CONNECTOR_HEADER, offeredProtocols, TICKET_HEADER } from "../headers.ts";
 import { problem } from "../identity/http.ts";
 import { logStart } from "../log/session.ts";
-import { eventFor } from "./audit.ts";
+import { SessionAudit } from "./audit.ts";
 import type { SegmentVerdict } from "./chain.ts";
 import { dueOf, EXPIRED, OPEN_MS } from "./due.ts";
 import { SessionEnding } from "./ending.ts";
@@ -140,6 +140,7 @@ export class SessionObject extends DurableObject<Bindings> {
   #createRelay(stored: StoredSession, task: Task): PostgresRelay {
     const random = crypto.getRandomValues(new Uint8Array(36));
     const processId = new DataView(random.buffer).getUint32(32) & 0x7fffffff || 1;
+    const audit = new SessionAudit(() => this.#outbox, task, this.#facts);
     return new PostgresRelay({
       session: stored.sid,
       task,
@@ -149,10 +150,7 @@ export class SessionObject extends DurableObject<Bindings> {
       clock: () => Date.now(),
       permit: () => (Date.now() < stored.deadline ? null : EXPIRED),
       decider: (catalog) => createDecider({ task, catalog, parser }),
-      event: (fact) => {
-        const event = eventFor(fact, task, this.#facts);
-        if (event) this.#outbox.add(event);
-      },
+      event: (fact) => audit.add(fact),
       opened: () => this.#schedule(),
       ended: (end) => this.#ended(end),
       hold: (hold) => void this.#holds?.ask(hold),

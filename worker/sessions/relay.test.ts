@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { StatementDecision } from "../../policies/postgres/decision.ts";
 import { bareMessage, queryMessage } from "../../wire/postgres/frontend.ts";
 import { Frontend } from "../../wire/postgres/messages.ts";
@@ -25,8 +25,9 @@ class FakeSocket implements RelaySocket {
     return this.data.map((bytes) => new TextDecoder("latin1").decode(bytes)).join("");
   }
 
-  get control(): { t: string; code?: string; bytes?: number }[] {
-    return this.sent.filter((one) => typeof one === "string").map((one) => JSON.parse(one as string));
+  get control(): { t: string; code?: string; bytes?: number; event?: { t: string } }[] {
+    const texts = this.sent.filter((one) => typeof one === "string");
+    return texts.flatMap((text) => text.split("\n")).map((line) => JSON.parse(line));
   }
 }
 
@@ -191,6 +192,23 @@ test("a kill is a FATAL error of Postgres; after it nothing goes either way", ()
   it.finish("OTHER", "again");
   expect([connector.sent.length, client.sent.length]).toEqual([sent, received]);
   expect(ends).toHaveLength(1);
+});
+
+test("the outcome of a statement goes with the next one, in one message before its data, or after a while", async () => {
+  const { connector, fromClient, fromConnector, open } = relay();
+  open();
+  const answer = new TextEncoder().encode("C\0\0\0\rSELECT 0\0Z\0\0\0\u0005I");
+  const kinds = () => connector.control.flatMap(({ event }) => event?.t ?? []);
+  fromClient(queryMessage("SELECT 1"));
+  fromConnector(answer);
+  expect(kinds()).toEqual(["statement"]);
+  fromClient(queryMessage("SELECT 2"));
+  expect(kinds()).toEqual(["statement", "outcome", "statement"]);
+  expect(connector.sent.at(-2)).toContain("\n");
+  expect(connector.data.at(-1)).toEqual(queryMessage("SELECT 2"));
+  fromConnector(answer);
+  expect(kinds()).toHaveLength(3);
+  await vi.waitFor(() => expect(kinds()).toEqual(["statement", "outcome", "statement", "outcome"]));
 });
 
 test("Terminate is passed on, and both sides get a plain end", () => {

@@ -29,6 +29,8 @@ export type * from "./relay-types.ts";
 
 /** A peer that lets so much wait in its socket is cut: credit alone keeps an honest one below a window. */
 const MAX_BUFFERED = 2 * INITIAL_WINDOW;
+/** How long the outcome of a statement waits for a statement to go along with, milliseconds. */
+const RECORDS_MS = 200;
 /** Largest message of a plain bridge, which knows no frames. */
 const MAX_PLAIN_MESSAGE = INITIAL_WINDOW;
 
@@ -55,6 +57,8 @@ export class PostgresRelay {
   #muted = false;
   #failure: GateReason | null = null;
   #poll: ReturnType<typeof setTimeout> | null = null;
+  /** Sends the records that no data took along. */
+  #later: ReturnType<typeof setTimeout> | null = null;
   #peak = 0;
   #lastActive: number;
 
@@ -334,9 +338,11 @@ export class PostgresRelay {
   #gateEnded(reason: GateReason): void {
     this.#flushClient();
     this.#toConnector.flush();
+    this.#toConnector.flushRecords();
     const planned = ["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"].includes(reason.code);
     this.#over = { code: reason.code, message: reason.message, cut: !planned };
     if (this.#poll !== null) clearTimeout(this.#poll);
+    if (this.#later !== null) clearTimeout(this.#later);
     const reset = encodeControl({ t: "reset", code: reason.code, message: reason.message.slice(0, 1000) });
     if (planned && this.#toConnector.queued === 0) this.#toConnector.end();
     else this.#sendConnector(reset);
@@ -405,6 +411,12 @@ export class PostgresRelay {
     this.#flushClient();
     this.#toConnector.flush();
     if (this.#over) return;
+    if (this.#toConnector.hasRecords) {
+      this.#later ??= setTimeout(() => {
+        this.#later = null;
+        this.#toConnector.flushRecords();
+      }, RECORDS_MS);
+    }
     const gate = this.#gate;
     const client = this.#clientLevel();
     const connector = this.#connectorLevel();
