@@ -39,7 +39,7 @@ describe("control messages of a session", () => {
       encodeControl({ t: "cancel" }),
       `${line("a")}\n${encodeControl({ t: "cancel" })}`,
       `${line("a")}\n\n${line("b")}`,
-      line("a").slice(0, -1),
+      line("a").slice(0, -2),
     ]) {
       expect(recordLines(utf8(other)), other).toBeNull();
     }
