@@ -40,6 +40,12 @@ export function runForeground(file, args, options = {}) {
       if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
     });
   }
+  // npx runs it below a shell that ends at a signal without passing it on: then nobody is left to serve.
+  const parent = process.ppid;
+  if (process.env.npm_command === "exec") {
+    const orphaned = () => process.ppid !== parent && child.kill("SIGTERM");
+    setInterval(orphaned, 500).unref();
+  }
   child.on("error", (error) => {
     console.error(`${file} cannot be started: ${error.message}`);
     process.exit(1);

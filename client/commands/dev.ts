@@ -54,7 +54,9 @@ function show(event: DevEvent): void {
       say(`starting the ${event.part}`);
       return;
     case "warning":
-      say(styled("yellow", `warning: ${inert(event.message)}`, process.stderr));
+      for (const [index, line] of event.message.split("\n").entries()) {
+        say(styled("yellow", `${index === 0 ? "warning: " : ""}${inert(line)}`, process.stderr));
+      }
       return;
     case "policies":
       say(

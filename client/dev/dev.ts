@@ -3,7 +3,7 @@
  * provider, a connector process that was enrolled with a code, PostgreSQL. Everything it makes lies in the state
  * folder; when it ends, nothing is left running.
  */
-import { type FSWatcher, readFileSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, readFileSync, watch } from "node:fs";
 import { basename, join } from "node:path";
 import type { Library, Person } from "../../policies/compile.ts";
 import { hasError, problemText } from "../../policies/problem.ts";
@@ -183,6 +183,7 @@ async function takePort(port: number): Promise<number> {
 
 /** The library with its people; a `CommandError` after its mistakes were told. */
 async function compile(folder: string, tell: Tell): Promise<Library> {
+  if (!existsSync(folder)) throw fail(exit.usage, "POLICIES_UNREADABLE", `there is no folder ${folder}`);
   const parser = await loadParser(prepareParser());
   let compiled: ReturnType<typeof openLibrary>;
   try {
