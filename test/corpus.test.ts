@@ -3,6 +3,7 @@
  * Each statement runs under the task on two databases that differ only in what the task hides, and is held against
  * the raw statement on the copy that was masked by hand.
  */
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -84,6 +85,33 @@ describe
         sql,
         params,
       );
+
+    test("psql's own commands show what they show without a gate", async () => {
+      const commands =
+        String.raw`\d \d+ \dS \d_customers \d+_customers \d_orders \d+_v_customers \d+_mv_pii \d_customers_ssn_idx
+      \d_ft_secrets \d+_pg_class \d_cust* \d_evil.* \da \dA+ \dAc_btree \dAf_btree \dAo_btree \db+ \dc_utf8* \dC_text \dd \dD+
+      \ddp \dE+ \di+ \dm+ \ds+ \dt \dt+ \dt_*.* \dv+ \des+ \det+ \dew+ \df \df_upper \df_leak \dfa_sum \dF+ \dFp \dFt \dg+ \dl
+      \dL+ \dn \dn+ \do_#### \dO \dp \dP+ \dRp+ \dRs+ \dT \dT+_mood \du \du+ \dx \dx+_hstore \dX \dy+ \l \l+ \z \sv_v_emp \sv+_v_emp`
+          .trim()
+          .split(/\s+/)
+          .map((command) => command.replace("_", " "))
+          .join("\n");
+      const shown = (url: string, options: string) => {
+        const env = { ...process.env, PGOPTIONS: options, PSQLRC: "/dev/null" };
+        const out = spawnSync("psql", ["-XAt", url], { env, input: commands, encoding: "utf8" });
+        return {
+          status: out.status,
+          lines: out.stdout.split("\n"),
+          stderr: out.stderr.replace(/^HINT:.*\n/gm, ""),
+        };
+      };
+      const direct = shown(
+        `postgres://postgres@127.0.0.1:${server.port}/na`,
+        "-c search_path=public,pg_temp",
+      );
+      expect(direct.lines.length).toBeGreaterThan(1000);
+      expect(shown(proxies.get("na")!.url, "")).toEqual(direct);
+    });
 
     for (const entry of obstacle ? [] : readCorpus(corpusFolder()!).cases) {
       test(`${entry.id} ${entry.expect}`, async () => {

@@ -1,4 +1,5 @@
 /** Drivers and an ORM through `wicket proxy`, the edge and the connector: as they are, with their own defaults. */
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bareMessage, bindMessage, executeMessage, parseMessage } from "../wire/postgres/frontend.ts";
 import { Frontend } from "../wire/postgres/messages.ts";
 import { startupMessage } from "../wire/postgres/startup.ts";
-import { type LocalPort, type System, startSystem } from "./support/system.ts";
+import { finished, type LocalPort, type System, startSystem } from "./support/system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wicket-drivers-"));
 const clients: pg.Client[] = [];
@@ -183,6 +184,44 @@ describe("an ORM and a query builder", () => {
     await expect(db.selectFrom("secrets").selectAll().execute()).rejects.toMatchObject(denied);
     await db.destroy();
   });
+});
+
+describe("PostgreSQL's own programs", () => {
+  const has = (program: string): boolean => {
+    const found = spawnSync(program, ["--version"]).status === 0;
+    if (!found) console.log(`${program} is not installed: its tests are left out (apt install postgresql)`);
+    return found;
+  };
+
+  test.skipIf(!has("pgbench")).each(["simple", "extended", "prepared"])("pgbench -M %s", async (mode) => {
+    const script = join(folder, "bench.sql");
+    const lines = ["\\set id random(1, 1000)", "BEGIN;", "SELECT total FROM orders WHERE id = :id;"];
+    writeFileSync(script, [...lines, "SELECT email FROM customers WHERE id = 7;", "END;", ""].join("\n"));
+    const clients = ["-c", "4", "-j", "2", "-t", "25"];
+    const out = await finished(spawn("pgbench", ["-n", "-M", mode, "-f", script, ...clients, proxy.url]));
+    expect(out.stderr).not.toContain("ERROR");
+    expect(out.stdout).toContain("number of transactions actually processed: 100/100");
+    expect(out.code).toBe(0);
+  });
+
+  test.skipIf(!has("psql") || !has("script"))(
+    "psql completes the names of tables at the Tab key",
+    async () => {
+      const psql = `psql -X "${proxy.url}"`;
+      const env = { ...process.env, TERM: "dumb", PAGER: "cat" };
+      const terminal = spawn("script", ["-qfec", psql, "/dev/null"], { env, stdio: "pipe" });
+      const out = finished(terminal);
+      await new Promise<void>((resolve) => {
+        let said = "";
+        terminal.stdout.on("data", (chunk) => {
+          said += String(chunk);
+          if (said.includes("orders-db=")) resolve();
+        });
+      });
+      terminal.stdin.write("select email from cust\twhere id = 7;\n\\q\n");
+      expect((await out).stdout).toMatch(/\w\*\*\*@example\.com/);
+    },
+  );
 });
 
 describe("on the wire", () => {
