@@ -33,8 +33,7 @@ export async function openPostgres(
   const { code: reason, message, rule } = result;
   if (!known.facts.actor) {
     // Nobody knows who this is: such events are bounded in number.
-    if (reason !== "TOKEN_MISSING" && result.status !== 426)
-      recordRefusedToken(env, request, reason, message);
+    if (result.status !== 426) recordRefusedToken(env, request, reason, message);
     return problem(result, env.EDGE_ORIGIN);
   }
   const facts = { ...known.facts, ...(rule ? { rule } : {}), client: clientOf(request), reason };
