@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { prepareConsole } from "./scripts/prepare-console.ts";
 
 const pure = ["wire/**/*.test.ts", "policies/**/*.test.ts"];
 const nodeOnly = ["{wire,policies}/**/*.node.test.ts"];
@@ -8,6 +9,9 @@ process.env["SIGNING_KEY"] ??=
   '{"kty":"OKP","crv":"Ed25519","d":"clIZVP5LJCELbapTEw4z4SeRCUKTIIPnC5Q7uSNU17M","x":"M-wNm-eULA-sT70adKsCWZBhTNYZ4TD-cQHqsBFZFd0"}';
 
 const workerd = { compatibilityDate: "2026-11-17", compatibilityFlags: ["nodejs_compat"] };
+
+// The Worker imports it; a run on a fresh checkout must find it.
+await prepareConsole();
 
 /**
  * Four groups:

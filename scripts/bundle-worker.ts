@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { prepareConsole } from "./prepare-console.ts";
 import { prepareParser } from "./prepare-parser.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -37,6 +38,7 @@ const apart: Plugin = {
 /** Bundles `worker/index.ts`. Takes well under a second. */
 export async function bundleWorker(): Promise<WorkerBundle> {
   const parser = prepareParser();
+  await prepareConsole();
   const built = await build({
     absWorkingDir: root,
     entryPoints: ["worker/index.ts"],

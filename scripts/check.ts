@@ -11,6 +11,11 @@ const checks: { name: string; script: string; args: string[] }[] = [
   { name: "format and lint", script: "@biomejs/biome/bin/biome", args: ["ci", "."] },
   { name: "types", script: "typescript/bin/tsc", args: ["-p", "."] },
   {
+    name: "types of the console's scripts",
+    script: "typescript/bin/tsc",
+    args: ["-p", "worker/console/browser"],
+  },
+  {
     name: "deployment dry run",
     script: "wrangler/bin/wrangler.js",
     args: ["deploy", "--dry-run", "--outdir", "dist/worker"],

@@ -23,3 +23,9 @@ declare module "*/policies.json" {
   const bundle: unknown;
   export default bundle;
 }
+
+/** Made by scripts/prepare-console.ts from worker/console/browser. */
+declare module "*/console/assets.js" {
+  const assets: Readonly<Record<string, { type: string; body: string; version: string }>>;
+  export default assets;
+}

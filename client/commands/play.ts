@@ -1,5 +1,10 @@
 /** `wicket play SESSION`: each statement, its decision and the rows as the person saw them. */
 import { Command } from "commander";
+import {
+  type PlayedStatement,
+  type Transcript,
+  TranscriptReader,
+} from "../../policies/postgres/transcript.ts";
 import { ChainVerifier, MAX_SEGMENT } from "../../wire/recording.ts";
 import {
   call,
@@ -12,7 +17,6 @@ import {
   tokenOption,
 } from "../edge.ts";
 import { exit, fail } from "../exit.ts";
-import { type PlayedStatement, type Transcript, TranscriptReader } from "../play/transcript.ts";
 import { inert, inertLines } from "../recording/inert.ts";
 import { out, outJson, perform, say, styled, table } from "../terminal.ts";
 import { type SessionRow, when } from "./sessions.ts";

@@ -1,0 +1,57 @@
+/**
+ * Bundles what the console sends to browsers (worker/console/browser, and the terminal player) into one module of
+ * texts, build/console/assets.js, so that the Worker serves everything itself.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const source = join(root, "worker", "console", "browser");
+
+/** A file for browsers. */
+interface Asset {
+  readonly type: string;
+  readonly body: string;
+  /** Start of the body's SHA-256: part of the address, so that a new version is never mixed with an old one. */
+  readonly version: string;
+}
+
+async function bundled(...entries: string[]): Promise<[string, Asset][]> {
+  const result = await build({
+    entryPoints: entries.map((name) => join(source, name)),
+    outdir: "out",
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "esm",
+    target: ["chrome120", "firefox121", "safari17"],
+    // Segments are parsed with the code that the connector and the edge use; its hashes are not used there.
+    alias: { "node:crypto": join(source, "no-hash.ts") },
+    legalComments: "inline",
+    logLevel: "warning",
+  });
+  return result.outputFiles.map(({ path, text }) => {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const type = name.endsWith(".css") ? "text/css" : "text/javascript";
+    const version = createHash("sha256").update(text).digest("hex").slice(0, 12);
+    return [name, { type: `${type}; charset=utf-8`, body: text, version }];
+  });
+}
+
+/** Makes build/console/assets.js; does not touch it when it is the same already. */
+export async function prepareConsole(): Promise<void> {
+  const assets = await bundled("live.ts", "player.ts", "terminal.ts", "style.css", "terminal.css");
+  const text = `export default ${JSON.stringify(Object.fromEntries(assets))};\n`;
+  const file = join(root, "build", "console", "assets.js");
+  let before: string | null = null;
+  try {
+    before = readFileSync(file, "utf8");
+  } catch {
+    mkdirSync(join(root, "build", "console"), { recursive: true });
+  }
+  if (before !== text) writeFileSync(file, text);
+}
+
+if (import.meta.main) await prepareConsole();

@@ -1,0 +1,209 @@
+/** Everything about one statement: its text, its decision, and its rows, page by page. */
+import type { PlayedResult, PlayedStatement } from "../../../policies/postgres/transcript.ts";
+import { visible } from "../visible.ts";
+import { clockWords, count, el, foreign } from "./dom.ts";
+import { sqlTokens } from "./highlight.ts";
+import { stateOf } from "./item-list.ts";
+import type { Item, Recording } from "./recording.ts";
+
+/** Rows of one page. */
+const PAGE = 100;
+/** Longest text that is shown at once, and longest value in a cell, characters. */
+const LONG_TEXT = 50_000;
+const LONG_CELL = 300;
+
+/** The panel for an item; `terminal` opens a statement's terminal. */
+export function details(
+  item: Item,
+  recording: Recording,
+  started: number,
+  terminal: (statement: PlayedStatement) => Node,
+): HTMLElement[] {
+  const at = new Date(item.at).toISOString();
+  const time = `+${clockWords(item.at - started)}, ${at.slice(0, 10)} ${at.slice(11, 23)} UTC`;
+  if (item.kind === "fact") {
+    return [
+      el("h2", {}, `At ${time}`),
+      el("p", {}, `${item.fact.kind}: `, el("bdi", {}, ...foreign(item.fact.text))),
+    ];
+  }
+  const { statement } = item;
+  const [word, style] = stateOf(statement);
+  const sql = statement.protocol === "simple" || statement.protocol === "extended";
+  return [
+    el(
+      "h2",
+      {},
+      `${sql ? "Statement" : "Request"} ${statement.n} `,
+      el("span", { class: `state ${style}` }, word),
+    ),
+    el("p", { class: "soft" }, time),
+    ...longText(statement.text, sql),
+    ...visible(statement.text).warnings.map((warning) => el("p", { class: "warn" }, warning)),
+    facts(statement),
+    ...(statement.decision.rewritten && statement.decision.rewritten !== statement.text
+      ? [rewritten(statement.decision.rewritten)]
+      : []),
+    ...statement.results.map((result, i) => resultPart(result, i, statement, recording)),
+    ...(statement.casts > 0 ? [terminal(statement) as HTMLElement] : []),
+  ];
+}
+
+function facts({ decision, outcome, params }: PlayedStatement): HTMLElement {
+  const list = el("dl");
+  const add = (name: string, ...value: (Node | string)[]): void => {
+    list.append(el("dt", {}, name), el("dd", {}, ...value));
+  };
+  params.forEach((value, i) => {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    add(`$${i + 1}`, value === null ? el("em", {}, "NULL") : el("bdi", {}, ...foreign(text, true)));
+  });
+  add("Decision", `${decision.effect}, ${decision.reason}${decision.rule ? `, ${decision.rule}` : ""}`);
+  if (decision.message) add("Why", el("bdi", {}, ...foreign(decision.message)));
+  if (decision.relations.length > 0) add("Touches", el("bdi", {}, ...foreign(decision.relations.join(", "))));
+  if (decision.masked.length > 0) add("Masked there", el("bdi", {}, ...foreign(decision.masked.join(", "))));
+  if (outcome === null) add("Outcome", "none: the session ended, or is not recorded further yet");
+  else {
+    const { tag, sqlstate, message, rows, bytes, ms } = outcome;
+    add("Took", `${count(ms)} ms`);
+    add("Sent back", `${count(rows)} rows, ${count(bytes)} bytes`);
+    if (tag) add("Tag", el("bdi", {}, ...foreign(tag, true)));
+    if (sqlstate || message) add("Error", `${sqlstate ?? ""} `, el("bdi", {}, ...foreign(message ?? "")));
+  }
+  return list;
+}
+
+/** A long text: its start, and a button for the rest. */
+function longText(text: string, sql: boolean): HTMLElement[] {
+  const block = el("pre", { class: "sql", tabindex: 0, "aria-label": sql ? "SQL" : "Request" });
+  const fill = (shown: string): void => {
+    const tokens = sql ? sqlTokens(shown) : [{ kind: "other", text: shown } as const];
+    block.replaceChildren(
+      ...tokens.map(({ kind, text: one }) => el("span", { class: kind }, ...foreign(one))),
+    );
+  };
+  fill(text.slice(0, LONG_TEXT));
+  if (text.length <= LONG_TEXT) return [block];
+  const more = el("button", { type: "button" }, `Show all ${count(text.length)} characters`);
+  more.addEventListener("click", () => {
+    fill(text);
+    more.remove();
+  });
+  return [block, more];
+}
+
+function rewritten(text: string): HTMLElement {
+  const box = el("details", {}, el("summary", {}, "What the database was sent"));
+  box.addEventListener("toggle", () => box.childElementCount === 1 && box.append(...longText(text, true)), {
+    once: true,
+  });
+  return box;
+}
+
+function resultPart(
+  result: PlayedResult,
+  index: number,
+  statement: PlayedStatement,
+  recording: Recording,
+): HTMLElement {
+  const name = statement.results.length > 1 ? `Result ${index + 1}` : "Rows";
+  const part = el("section", { class: "result", "aria-label": name });
+  if (result.columns.length === 0) {
+    part.append(
+      el("p", { class: "soft" }, ...foreign(`${name === "Rows" ? "" : `${name}: `}${result.tag ?? ""}`)),
+    );
+    return part;
+  }
+  const caption = el("p", { class: "soft", role: "status" });
+  const table = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name });
+  const controls = el("div", { class: "controls" });
+  part.append(caption, table, controls);
+  let from = 0;
+  const draw = async (): Promise<void> => {
+    const to = Math.min(from + PAGE, result.count);
+    caption.textContent = "Reading…";
+    try {
+      const { rows } = recording.elided ? { rows: [] } : await recording.rows(result, from, to);
+      table.replaceChildren(rowTable(result, rows, from));
+      const range =
+        result.count === 0 ? "no rows" : `rows ${count(from + 1)} to ${count(to)} of ${count(result.count)}`;
+      caption.textContent = recording.elided ? "The task's rows are not recorded." : `${name}: ${range}`;
+    } catch (error) {
+      caption.textContent = error instanceof Error ? error.message : "The rows cannot be read.";
+    }
+  };
+  if (result.count > PAGE)
+    controls.append(
+      ...pager(
+        result.count,
+        () => from,
+        (next) => {
+          from = next;
+          void draw();
+        },
+      ),
+    );
+  void draw();
+  return part;
+}
+
+function pager(total: number, from: () => number, go: (from: number) => void): HTMLElement[] {
+  const last = Math.floor((total - 1) / PAGE) * PAGE;
+  const button = (label: string, to: () => number): HTMLElement => {
+    const one = el("button", { type: "button" }, label);
+    one.addEventListener("click", () => go(Math.min(Math.max(0, to()), last)));
+    return one;
+  };
+  const row = el("input", { type: "number", min: 1, max: total, inputmode: "numeric" });
+  row.addEventListener("change", () => {
+    const wanted = Number(row.value);
+    if (wanted >= 1) go(Math.min(Math.floor((wanted - 1) / PAGE) * PAGE, last));
+  });
+  return [
+    button("First", () => 0),
+    button("Earlier", () => from() - PAGE),
+    button("Later", () => from() + PAGE),
+    button("Last", () => last),
+    el("label", { class: "inline" }, "Row ", row),
+  ];
+}
+
+function rowTable(
+  result: PlayedResult,
+  rows: readonly (readonly (string | null)[])[],
+  from: number,
+): HTMLElement {
+  const head = el("tr", {}, el("th", { scope: "col", class: "soft" }, "#"));
+  result.columns.forEach((name, i) => {
+    const mark = result.marks[i];
+    const badge =
+      mark === "masked"
+        ? el("span", { class: "badge masked" }, "masked")
+        : mark === "computed"
+          ? el("span", { class: "badge", title: "Computed where masked columns can be read" }, "computed")
+          : null;
+    head.append(el("th", { scope: "col" }, el("bdi", {}, ...foreign(name, true)), badge && " ", badge));
+  });
+  const body = el("tbody");
+  rows.forEach((row, index) => {
+    const line = el("tr", {}, el("td", { class: "soft" }, count(from + index + 1)));
+    row.forEach((value, i) => {
+      line.append(el("td", { class: result.marks[i] === "masked" ? "masked" : null }, cell(value)));
+    });
+    body.append(line);
+  });
+  return el("table", {}, el("thead", {}, head), body);
+}
+
+/** A value as text, and nothing but text; NULL apart from the text "NULL". */
+function cell(value: string | null): Node {
+  if (value === null) return el("em", { class: "soft" }, "NULL");
+  const box = el("bdi", {}, ...foreign(value.slice(0, LONG_CELL), true));
+  if (value.length <= LONG_CELL) return box;
+  const more = el("button", { type: "button", class: "more" }, `… ${count(value.length)} characters`);
+  more.addEventListener("click", () => {
+    box.replaceChildren(...foreign(value, true));
+    more.remove();
+  });
+  return el("span", {}, box, more);
+}

@@ -1,0 +1,265 @@
+/** The player of recordings: reads segments one after the other, shows what happened, and plays it in its time. */
+import type { PlayedStatement } from "../../../policies/postgres/transcript.ts";
+import { details } from "./details.ts";
+import { byId, bytesWords, clockWords, count, el } from "./dom.ts";
+import { ItemList } from "./item-list.ts";
+import { type Item, Recording } from "./recording.ts";
+import { Segments } from "./segments.ts";
+
+/** How often a session that runs is asked for more, milliseconds. */
+const LIVE_MS = 1_000;
+/** Longest silence that is played, milliseconds, when silence is skipped. */
+const SILENCE_MS = 2_000;
+const TICK_MS = 100;
+
+const root = byId("player");
+const started = Number(root.dataset["started"]);
+const segments = new Segments(root.dataset["session"]!);
+const recording = new Recording(segments);
+const state = byId("state");
+const panel = byId("details");
+const play = byId<HTMLButtonElement>("play");
+const speed = byId<HTMLSelectElement>("speed");
+const skip = byId<HTMLInputElement>("skip");
+const line = byId<HTMLInputElement>("position");
+const clock = byId("clock");
+const search = byId<HTMLInputElement>("search");
+const only = byId<HTMLSelectElement>("only");
+const found = byId("found");
+const follow = byId<HTMLInputElement>("follow");
+
+/** Played so far, milliseconds since the start. */
+let position = 0;
+let playing: ReturnType<typeof setInterval> | null = null;
+/** Set while the address says a moment that is not read yet. */
+let wanted: { s?: number; t?: number } | null = moment();
+let shown: readonly Item[] = recording.items;
+
+const list = new ItemList(byId("items"), started, (item) => {
+  pause();
+  goTo(item);
+});
+
+function open(item: Item | null): void {
+  panel.replaceChildren(...(item ? details(item, recording, started, terminalOf) : []));
+}
+
+/** Shows an item and stands at its time. */
+function goTo(item: Item): void {
+  position = Math.max(0, item.at - started);
+  open(item);
+  const hash = item.kind === "statement" ? `#s=${item.statement.n}` : `#t=${(position / 1000).toFixed(1)}`;
+  history.replaceState(null, "", hash);
+  drawClock();
+}
+
+function drawClock(): void {
+  const length = Math.max(0, recording.until - started);
+  line.max = String(length);
+  line.value = String(position);
+  const words = `${clockWords(position)} of ${clockWords(length)}`;
+  line.setAttribute("aria-valuetext", words);
+  clock.textContent = words;
+}
+
+/** The last item of those shown that had happened at `position`. */
+function itemAt(ms: number): Item | null {
+  let low = 0;
+  let high = shown.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (shown[middle]!.at - started <= ms) low = middle + 1;
+    else high = middle;
+  }
+  return shown[low - 1] ?? null;
+}
+
+function seek(ms: number): void {
+  position = ms;
+  const item = itemAt(ms);
+  if (item !== list.selected) {
+    list.select(item);
+    open(item);
+  }
+  drawClock();
+}
+
+function pause(): void {
+  if (playing) clearInterval(playing);
+  playing = null;
+  play.textContent = "Play";
+}
+
+function start(): void {
+  const end = recording.until - started;
+  if (position >= end) seek(0);
+  play.textContent = "Pause";
+  let last = performance.now();
+  playing = setInterval(() => {
+    const now = performance.now();
+    let step = (now - last) * Number(speed.value);
+    last = now;
+    if (skip.checked) {
+      const next = nextAfter(position);
+      if (next !== null && next - position > SILENCE_MS + step) step = next - position - SILENCE_MS;
+    }
+    seek(Math.min(position + step, recording.until - started));
+    if (position >= recording.until - started && recording.final !== null) pause();
+  }, TICK_MS);
+}
+
+function nextAfter(ms: number): number | null {
+  const item = itemAt(ms);
+  const next = shown[item ? shown.indexOf(item) + 1 : 0];
+  return next ? next.at - started : null;
+}
+
+play.addEventListener("click", () => (playing ? pause() : start()));
+line.addEventListener("input", () => {
+  pause();
+  seek(Number(line.value));
+  history.replaceState(null, "", `#t=${(position / 1000).toFixed(1)}`);
+});
+document.addEventListener("keydown", (event) => {
+  const typing = (event.target as Element).closest(
+    "input:not([type=range]), select, textarea, button, pre, .scroll",
+  );
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === " ") play.click();
+  else if (event.key === "/") search.focus();
+  else return;
+  event.preventDefault();
+});
+byId("link").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(location.href).catch(() => undefined);
+  byId("copied").textContent = "The address of this moment is copied.";
+});
+
+// --- search and filter ------------------------------------------------------------------------------------
+
+function matches(item: Item, words: string): boolean {
+  if (only.value !== "" && !isOf(item, only.value)) return false;
+  if (words === "") return true;
+  if (item.kind === "fact") return item.fact.text.toLowerCase().includes(words);
+  const { text, decision, outcome, params } = item.statement;
+  const parts = [text, decision.reason, decision.message, outcome?.message ?? "", outcome?.tag ?? ""];
+  for (const value of params) if (typeof value === "string") parts.push(value);
+  return parts.some((part) => part.toLowerCase().includes(words));
+}
+
+function isOf(item: Item, kind: string): boolean {
+  if (item.kind === "fact") return kind === "alarm" && item.fact.kind !== "end";
+  const { decision, outcome } = item.statement;
+  if (kind === "refused") return decision.effect === "deny";
+  if (kind === "held") return decision.effect === "hold";
+  if (kind === "masked") return decision.masked.length > 0;
+  return kind === "error" && outcome?.ok === false && decision.effect !== "deny";
+}
+
+function filter(): void {
+  const words = search.value.trim().toLowerCase();
+  const all = words === "" && only.value === "";
+  shown = all ? recording.items : recording.items.filter((item) => matches(item, words));
+  list.show(shown);
+  found.textContent = all
+    ? `${count(shown.length)} lines`
+    : `${count(shown.length)} of ${count(recording.items.length)} lines`;
+}
+
+search.addEventListener("input", filter);
+only.addEventListener("change", filter);
+
+// --- moments in the address -------------------------------------------------------------------------------
+
+function moment(): { s?: number; t?: number } | null {
+  const fields = new URLSearchParams(location.hash.slice(1));
+  const [s, t] = [fields.get("s"), fields.get("t")];
+  if (s !== null && /^\d+$/.test(s)) return { s: Number(s) };
+  return t !== null && /^\d+(\.\d+)?$/.test(t) ? { t: Number(t) } : null;
+}
+
+/** Goes to the moment that the address names, once it is read. */
+function goToWanted(complete: boolean): void {
+  if (!wanted) return;
+  const { s, t } = wanted;
+  let item: Item | null = null;
+  if (s !== undefined) {
+    item = recording.items.find((one) => one.kind === "statement" && one.statement.n === s) ?? null;
+  } else if (complete || recording.until - started >= t! * 1000) item = itemAt(t! * 1000);
+  if (!item) return;
+  wanted = null;
+  list.select(item);
+  position = t === undefined ? Math.max(0, item.at - started) : t * 1000;
+  open(item);
+  drawClock();
+}
+
+addEventListener("hashchange", () => {
+  wanted = moment();
+  goToWanted(true);
+});
+
+// --- terminals --------------------------------------------------------------------------------------------
+
+function terminalOf(statement: PlayedStatement): HTMLElement {
+  const box = el("section", { class: "terminal", "aria-label": `Terminal of request ${statement.n}` });
+  void import(root.dataset["terminal"]!).then(async (module: typeof import("./terminal.ts")) => {
+    await module.showTerminal(box, await recording.cast(statement.n), Number(speed.value));
+  });
+  return box;
+}
+
+// --- reading ----------------------------------------------------------------------------------------------
+
+function drawState(): void {
+  const { list: known, verified, ended, size } = segments;
+  const chain = `${count(verified.size)} of ${count(known.length)} segments (${bytesWords(size)}) read and in order`;
+  const life =
+    recording.final !== null ? `closed: ${recording.final}` : ended ? "the end is not stored yet" : "live";
+  state.textContent = `${chain}; ${life}.`;
+  state.dataset["state"] = recording.final !== null ? "final" : ended ? "open" : "live";
+}
+
+/** Reads what is known; draws after each segment, as often as the screen can show it. */
+async function readAll(): Promise<void> {
+  let drawn = 0;
+  while (await recording.next()) {
+    const now = performance.now();
+    if (now - drawn < 100 && recording.read < segments.list.length) continue;
+    drawn = now;
+    draw();
+    goToWanted(false);
+    // Lets the browser paint and take input between segments.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  draw();
+  goToWanted(true);
+}
+
+function draw(): void {
+  filter();
+  drawState();
+  drawClock();
+}
+
+async function run(): Promise<void> {
+  for (;;) {
+    const changed = await segments.refresh();
+    if (changed) {
+      await readAll();
+      if (follow.checked && !segments.ended) {
+        const last = shown.at(-1) ?? null;
+        if (last && last !== list.selected) seek(recording.until - started);
+      } else if (list.selected) list.refresh();
+    } else drawState();
+    if (!list.selected && shown[0] && !wanted) seek(shown[0].at - started);
+    if (recording.final !== null) return;
+    byId("live").hidden = segments.ended;
+    await new Promise((resolve) => setTimeout(resolve, segments.ended ? 5 * LIVE_MS : LIVE_MS));
+  }
+}
+
+run().catch((error: unknown) => {
+  state.textContent = error instanceof Error ? error.message : "The recording cannot be read.";
+  state.dataset["state"] = "failed";
+});

@@ -1,0 +1,130 @@
+/** A recording as the player needs it: what happened in order, without rows; rows and terminals when asked for. */
+import {
+  type PlayedFact,
+  type PlayedResult,
+  type PlayedStatement,
+  TranscriptReader,
+} from "../../../policies/postgres/transcript.ts";
+import {
+  type Checkpoint,
+  type PlayedRow,
+  ResultStream,
+} from "../../../policies/postgres/transcript-results.ts";
+import type { Segments } from "./segments.ts";
+
+/** One line of the player's list. */
+export type Item =
+  | { readonly kind: "statement"; readonly at: number; readonly statement: PlayedStatement }
+  | { readonly kind: "fact"; readonly at: number; readonly fact: PlayedFact };
+
+/** Rows of one page. */
+export interface Page {
+  readonly rows: readonly PlayedRow[];
+  /** Rows that the result has, as far as it was read. */
+  readonly count: number;
+}
+
+export class Recording {
+  readonly items: Item[] = [];
+  readonly segments: Segments;
+  /** True when rows were not recorded. */
+  elided = false;
+  /** Why the recording is closed; null while it is not, or is not read so far. */
+  final: string | null = null;
+  /** Segments read. */
+  read = 0;
+  /** Time of the last entry read, ms since the epoch. */
+  until = 0;
+  readonly #reader = new TranscriptReader(() => false);
+  /** State before each segment. */
+  readonly #checkpoints: Checkpoint[] = [];
+  /** By the number of a statement with a terminal: first and last segment of it. */
+  readonly #casts = new Map<number, { first: number; last: number }>();
+  #statements = 0;
+  #facts = 0;
+
+  constructor(segments: Segments) {
+    this.segments = segments;
+  }
+
+  /** Reads the next segment; false when there is none. */
+  async next(): Promise<boolean> {
+    const index = this.read;
+    if (index >= this.segments.list.length) return false;
+    const { header, entries } = await this.segments.read(index);
+    this.#checkpoints.push(this.#reader.checkpoint);
+    const casting = new Map(this.#counts());
+    for (const entry of entries) this.#reader.entry(entry);
+    for (const [n, casts] of this.#counts()) {
+      if (casts === (casting.get(n) ?? 0)) continue;
+      this.#casts.set(n, { first: this.#casts.get(n)?.first ?? index, last: index });
+    }
+    const { statements, facts, elided } = this.#reader.transcript;
+    const fresh: Item[] = [
+      ...statements
+        .slice(this.#statements)
+        .map((statement): Item => ({ kind: "statement", at: statement.at, statement })),
+      ...facts.slice(this.#facts).map((fact): Item => ({ kind: "fact", at: fact.at, fact })),
+    ];
+    this.#statements = statements.length;
+    this.#facts = facts.length;
+    // Statements and facts of one segment are put in the order of their times; segments are in order themselves.
+    this.items.push(...fresh.sort((a, b) => a.at - b.at));
+    this.elided = elided;
+    this.final = header.final?.reason ?? this.final;
+    this.until = Math.max(this.until, header.to);
+    this.read = index + 1;
+    return true;
+  }
+
+  *#counts(): Iterable<[number, number]> {
+    // Only the last statements can still be open: a terminal has its session to itself, or nearly.
+    for (const { n, casts } of this.#reader.transcript.statements.slice(-64)) if (casts > 0) yield [n, casts];
+  }
+
+  /** Rows `from` to `to` (not included) of a result. Reads the segments that hold them, and no others. */
+  async rows(result: Pick<PlayedResult, "unit">, from: number, to: number): Promise<Page> {
+    const { unit } = result;
+    let start = 0;
+    for (let i = 0; i < this.#checkpoints.length; i++) {
+      const point = this.#checkpoints[i]!;
+      if (point.unit > unit || (point.unit === unit && point.count > from)) break;
+      start = i;
+    }
+    const stream = new ResultStream(
+      (at, row) => at === unit && row >= from && row < to,
+      this.#checkpoints[start],
+    );
+    for (let index = start; index < this.read; index++) {
+      const { entries } = await this.segments.read(index);
+      for (const entry of entries) {
+        if (entry.kind !== "backend") continue;
+        stream.feed(entry.bytes);
+        const ended = stream.units.find((one) => one.result?.unit === unit);
+        if (ended?.result) return { rows: ended.result.rows, count: ended.result.count };
+        stream.units = [];
+      }
+      const { unit: at, partial } = stream;
+      if (at > unit || (at === unit && partial.count >= to))
+        return { rows: partial.rows, count: partial.count };
+    }
+    return { rows: stream.partial.rows, count: stream.partial.count };
+  }
+
+  /** The terminal of a statement as an asciicast (v2). */
+  async cast(n: number): Promise<string> {
+    const range = this.#casts.get(n);
+    if (!range) return "";
+    const lines: string[] = [];
+    for (let index = range.first; index <= range.last; index++) {
+      for (const { kind, bytes } of (await this.segments.read(index)).entries) {
+        if (kind !== "event") continue;
+        const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
+          event?: { t: string; n: number; line: string };
+        };
+        if (event?.t === "cast" && event.n === n) lines.push(event.line.trimEnd());
+      }
+    }
+    return `${lines.join("\n")}\n`;
+  }
+}

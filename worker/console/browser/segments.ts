@@ -1,0 +1,113 @@
+/**
+ * The segments of a recording, fetched as they are needed, some ahead. Each is held against the digest that the
+ * store has of it and against the one before it, as far as both were fetched.
+ */
+import { readSegment, type Segment } from "../../../wire/recording-chain.ts";
+
+export interface SegmentInfo {
+  readonly sequence: number;
+  /** Bytes. */
+  readonly size: number;
+  /** SHA-256 in hexadecimal. */
+  readonly digest: string;
+}
+
+/** What the edge says of a recording. */
+interface Listing {
+  readonly reading: string;
+  readonly segments: readonly SegmentInfo[];
+  /** True when the session is over. */
+  readonly ended: boolean;
+}
+
+/** Something that keeps the recording from being shown, in words for the person. */
+export class ReadingError extends Error {}
+
+/** Bytes of segments that are kept in memory. */
+const KEPT = 24 * 1024 * 1024;
+/** Segments fetched ahead of the one that is read. */
+const AHEAD = 5;
+
+export class Segments {
+  readonly list: SegmentInfo[] = [];
+  ended = false;
+  /** Segments that were fetched and are what the store says and follow the one before. */
+  readonly verified = new Set<number>();
+  readonly #path: string;
+  #reading = "";
+  #cache = new Map<number, Promise<Segment & { readonly ok: true }>>();
+  #cached = 0;
+
+  constructor(session: string) {
+    this.#path = `/recordings/${session}/segments`;
+  }
+
+  /** Bytes of all segments that are known. */
+  get size(): number {
+    return this.list.reduce((sum, one) => sum + one.size, 0);
+  }
+
+  /** Asks for segments that came since; true when there are some, or the session has ended since. */
+  async refresh(): Promise<boolean> {
+    const after = this.list.at(-1)?.sequence ?? -1;
+    const headers: Record<string, string> = this.#reading === "" ? {} : { "wicket-reading": this.#reading };
+    const answer = await get(`${this.#path}?after=${after}`, headers);
+    const listing = (await answer.json()) as Listing;
+    this.#reading = listing.reading;
+    const changed = listing.segments.length > 0 || listing.ended !== this.ended;
+    this.list.push(...listing.segments);
+    this.ended = listing.ended;
+    return changed;
+  }
+
+  /** The segment at this place of the list; those behind it are fetched too. */
+  async read(index: number): Promise<Segment & { readonly ok: true }> {
+    for (let next = index + 1; next <= Math.min(index + AHEAD, this.list.length - 1); next++) {
+      void this.#fetch(next).catch(() => undefined);
+    }
+    return this.#fetch(index);
+  }
+
+  #fetch(index: number): Promise<Segment & { readonly ok: true }> {
+    let kept = this.#cache.get(index);
+    if (kept) {
+      this.#cache.delete(index);
+    } else {
+      kept = this.#load(this.list[index]!, this.list[index - 1]);
+      this.#cached += this.list[index]!.size;
+      kept.catch(() => this.#drop(index));
+    }
+    this.#cache.set(index, kept);
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cached <= KEPT || oldest === index) break;
+      this.#drop(oldest);
+    }
+    return kept;
+  }
+
+  #drop(index: number): void {
+    if (this.#cache.delete(index)) this.#cached -= this.list[index]!.size;
+  }
+
+  async #load(info: SegmentInfo, before: SegmentInfo | undefined): Promise<Segment & { readonly ok: true }> {
+    const answer = await get(`${this.#path}/${info.sequence}`, { "wicket-reading": this.#reading });
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    const digest = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const segment = readSegment(bytes);
+    if (!segment.ok) throw new ReadingError(`Segment ${info.sequence} cannot be read: ${segment.message}.`);
+    if (digest !== info.digest) throw new ReadingError(`Segment ${info.sequence} is not what was stored.`);
+    if (segment.header.prev !== (before?.digest ?? null)) {
+      throw new ReadingError(`Segment ${info.sequence} does not follow the one before it.`);
+    }
+    this.verified.add(info.sequence);
+    return segment;
+  }
+}
+
+async function get(path: string, headers: Record<string, string>): Promise<Response> {
+  const answer = await fetch(path, { headers, redirect: "manual" });
+  if (answer.type === "opaqueredirect") throw new ReadingError("You are signed out. Load the page again.");
+  if (!answer.ok) throw new ReadingError(`The edge answered ${answer.status}. Load the page again.`);
+  return answer;
+}
