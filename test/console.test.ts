@@ -2,62 +2,29 @@
  * Sign-in, the OAuth face and the console with real parts: workerd, oidc-provider, oauth4webapi,
  * openid-client, Chromium.
  */
-import { existsSync, mkdirSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
 import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, scrollsSideways, shoot, signIn, violations, withBrowser } from "./support/browser.ts";
 import { type IdentityEdge, startIdentityEdge } from "./support/identity-edge.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
-const withBrowser = existsSync(CHROMIUM);
-if (!withBrowser) console.log(`browser tests are skipped: there is no ${CHROMIUM}`);
-const shots = process.env.WICKET_SCREENSHOTS;
 
 let edge: IdentityEdge;
 let browser: Browser | null = null;
 
 beforeAll(async () => {
   edge = await startIdentityEdge();
-  if (withBrowser) {
-    const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"];
-    browser = await chromium.launch({ executablePath: CHROMIUM, args });
-  }
+  if (withBrowser) browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser?.close();
   await edge?.close();
 });
 
-async function signedIn(
-  name: string,
-  options: Parameters<Browser["newContext"]>[0] = {},
-): Promise<{ context: BrowserContext; page: Page }> {
-  const context = await browser!.newContext(options);
-  const page = await context.newPage();
-  await page.goto(`${edge.origin}/`);
-  await page.fill('input[name="login"]', name);
-  await page.fill('input[name="password"]', "any");
-  await page.click('button[type="submit"]');
-  await page.click('button[type="submit"]');
-  await page.waitForURL(`${edge.origin}/`);
-  return { context, page };
-}
-
-async function shoot(page: Page, name: string): Promise<void> {
-  if (!shots) return;
-  mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-}
-
-async function violations(page: Page): Promise<string[]> {
-  const { violations: found } = await new AxeBuilder({ page }).analyze();
-  return found.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" | ")}`);
-}
+const signedIn = (name: string, options: Parameters<Browser["newContext"]>[0] = {}) =>
+  signIn(browser!, edge.origin, name, options);
 
 describe("without a browser", () => {
   test("openid-client discovers the edge", async () => {
@@ -226,11 +193,19 @@ describe.runIf(withBrowser)("in the browser", () => {
     "every page is accessible (%s), also on a phone",
     async (colorScheme) => {
       const { context, page } = await signedIn("ada", { colorScheme, viewport: { width: 390, height: 800 } });
-      for (const path of ["/", "/requests", "/sessions", "/audit", "/policies", "/device"]) {
+      for (const path of [
+        "/",
+        "/requests",
+        "/sessions",
+        "/recordings",
+        "/audit",
+        "/policies",
+        "/connectors",
+        "/device",
+      ]) {
         await page.goto(edge.origin + path);
         expect(await violations(page)).toEqual([]);
-        const wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth + 1");
-        expect(wide, `${path} scrolls sideways`).toBe(false);
+        expect(await scrollsSideways(page), `${path} scrolls sideways`).toBe(false);
         await shoot(page, `${colorScheme}${path.replace("/", "-")}`);
       }
       await context.close();

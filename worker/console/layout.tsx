@@ -1,5 +1,6 @@
 /** The frame of every page and the small parts that pages share. */
 import type { Child } from "hono/jsx";
+import { assetUrl } from "./assets.ts";
 import type { Visitor } from "./session.ts";
 import { visible } from "./visible.ts";
 
@@ -7,8 +8,10 @@ const PAGES = [
   ["/", "My access"],
   ["/requests", "Requests"],
   ["/sessions", "Sessions"],
+  ["/recordings", "Recordings"],
   ["/audit", "Audit"],
   ["/policies", "Policies"],
+  ["/connectors", "Connectors"],
 ] as const;
 
 export interface Signed {
@@ -19,18 +22,27 @@ export function Page(props: {
   title: string;
   path: string;
   visitor: Visitor | null;
+  /** The content is kept up to date; `told` says what is new, for those who do not see it. */
   live?: boolean;
+  told?: string;
+  /** Name of a script's file. */
+  script?: string;
+  /** Name of a further style sheet's file. */
+  style?: string;
   children: Child;
 }) {
-  const { title, path, visitor, live, children } = props;
+  const { title, path, visitor, live, told, script, style, children } = props;
   return (
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>{`${title} · Wicketgate`}</title>
-        <link rel="stylesheet" href="/console/style.css" />
-        {live ? <script src="/console/live.js" defer /> : null}
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href={assetUrl("style.css")} />
+        {live ? <script src={assetUrl("live.js")} defer /> : null}
+        {style ? <link rel="stylesheet" href={assetUrl(style)} /> : null}
+        {script ? <script type="module" src={assetUrl(script)} /> : null}
       </head>
       <body>
         <a class="skip" href="#main">
@@ -57,6 +69,11 @@ export function Page(props: {
         </header>
         <main id="main">
           <h1>{title}</h1>
+          {live ? (
+            <p role="status" class="hidden" data-told>
+              {told ?? ""}
+            </p>
+          ) : null}
           {live ? <div data-live="true">{children}</div> : children}
         </main>
       </body>
@@ -80,7 +97,7 @@ export function Time(props: { ms: number | null }) {
 
 /** Text from elsewhere, with everything misleading made visible and named. */
 export function Foreign(props: { text: string; block?: boolean }) {
-  const { parts, warnings } = visible(props.text);
+  const { parts, warnings } = visible(props.text, !props.block);
   const shown = parts.map((part) => (part.mark ? <mark>{part.text}</mark> : part.text));
   return (
     <>

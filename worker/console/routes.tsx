@@ -3,8 +3,10 @@ import { Hono } from "hono";
 import type { Bundle } from "../../policies/task.ts";
 import { unavailable } from "../identity/http.ts";
 import { AccessPage, PoliciesPage } from "./access-pages.tsx";
-import { LIVE, STYLE } from "./assets.ts";
+import { assetResponse } from "./assets.ts";
 import { auditPages } from "./audit-routes.tsx";
+import { connectorPages } from "./connector-routes.tsx";
+import { recordingPages } from "./recording-routes.tsx";
 import { requestRoutes } from "./request-routes.tsx";
 import { page } from "./respond.tsx";
 import { type ConsoleRoutes, pageHeaders, requireVisitor } from "./session.ts";
@@ -17,6 +19,11 @@ const PAGES = [
   "/requests/*",
   "/sessions",
   "/sessions/*",
+  "/recordings",
+  "/recordings/:id",
+  "/recordings/:id/segments",
+  "/connectors",
+  "/connectors/*",
   "/audit",
   "/policies",
   "/logout",
@@ -28,19 +35,19 @@ const PAGES = [
 export function consoleRoutes(bundle: Bundle): Hono<ConsoleRoutes> {
   const app = new Hono<ConsoleRoutes>();
   app.onError(unavailable);
-  for (const path of [...PAGES, "/login", "/login/*", "/console/*"]) app.use(path, pageHeaders());
+  for (const path of [...PAGES, "/login", "/login/*", "/console/*", "/recordings/*"])
+    app.use(path, pageHeaders());
   for (const path of PAGES) app.use(path, requireVisitor());
-  const kept = { "cache-control": "public, max-age=300" };
-  app.get("/console/style.css", (context) =>
-    context.body(STYLE, 200, { ...kept, "content-type": "text/css; charset=utf-8" }),
-  );
-  app.get("/console/live.js", (context) =>
-    context.body(LIVE, 200, { ...kept, "content-type": "text/javascript; charset=utf-8" }),
-  );
+  app.get("/console/:file", (context) => {
+    const found = assetResponse(context.req.param("file"), context.req.query("v"));
+    return found ?? context.text("There is no such file.", 404);
+  });
   signIn(app);
   programs(app);
   requestRoutes(app, bundle);
   sessionPages(app);
+  recordingPages(app, bundle);
+  connectorPages(app, bundle);
   auditPages(app);
   app.get("/", (context) =>
     page(context, <AccessPage visitor={context.get("visitor")} bundle={bundle} now={Date.now()} />),

@@ -46,11 +46,14 @@ export function pageHeaders(): MiddlewareHandler<ConsoleRoutes> {
   };
 }
 
-/** The policy; `formTarget` is another origin that a form's answer may lead to. */
-export function contentPolicy(formTarget = ""): string {
+/**
+ * The policy; `formTarget` is another origin that a form's answer may lead to. `wasm`: WebAssembly may be compiled,
+ * which the terminal player needs and no other page.
+ */
+export function contentPolicy(formTarget = "", wasm = false): string {
   return [
     "default-src 'none'",
-    "script-src 'self'",
+    wasm ? "script-src 'self' 'wasm-unsafe-eval'" : "script-src 'self'",
     "style-src 'self'",
     "connect-src 'self'",
     "img-src 'self' data:",

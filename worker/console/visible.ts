@@ -20,8 +20,11 @@ const LONG = 4_000;
 const HIDDEN =
   /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\u00a0\u115f\u1160\u2000-\u200a\u202f\u205f\u3000\u3164\uffa0]/u;
 
-/** `text` as parts; line feeds and tabs stay, everything else that does not show becomes `⟨U+202E⟩`. */
-export function visible(text: string): VisibleText {
+/**
+ * `text` as parts; everything that does not show becomes `⟨U+202E⟩`. Line feeds and tabs stay, unless `line` says
+ * that the text stands in one line, where they would fake the next thing on the page.
+ */
+export function visible(text: string, line = false): VisibleText {
   const parts: VisiblePart[] = [];
   let plain = "";
   let hidden = 0;
@@ -30,12 +33,13 @@ export function visible(text: string): VisibleText {
     plain = "";
   };
   for (const character of text) {
-    if (character === "\n" || character === "\t" || !HIDDEN.test(character)) {
+    const blank = character === "\n" || character === "\t";
+    if (blank ? !line : !HIDDEN.test(character)) {
       plain += character;
       continue;
     }
     flush();
-    hidden += 1;
+    if (!blank) hidden += 1;
     const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
     parts.push({ text: `⟨U+${code}⟩`, mark: true });
   }

@@ -6,14 +6,14 @@ import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { fromBase64, fromUtf8 } from "../../wire/log/bytes.ts";
 import { MAX_SEGMENT, readSegment } from "../../wire/recording.ts";
-import { recordEvents } from "../audit/record.ts";
 import { findSession } from "../audit/store.ts";
 import { authenticateConnector } from "../connectors/authenticate.ts";
 import type { Bindings } from "../env.ts";
 import { type Caller, callerActor, type Problem, problem, requireCaller } from "../identity/http.ts";
 import { proofDocument } from "../log/proofs.ts";
-import { logRead } from "../log/session.ts";
 import { isSessionId } from "../sessions/ticket.ts";
+import { noteSegment } from "./ledger.ts";
+import { mayRead, tellReading } from "./reading.ts";
 import { getSegment, listSegments, putSegment } from "./store.ts";
 
 interface Routes {
@@ -69,20 +69,13 @@ export function recordingRoutes(): Hono<Routes> {
 /** The session's id when the caller may read its recording, and the reading is written down. */
 async function readable(context: Context<Routes>, sequence: number | null): Promise<string | null> {
   const caller = context.get("caller");
-  const { identity, admin } = caller;
   const id = context.req.param("id") ?? "";
   const row = isSessionId(id) ? await findSession(context.env.DB, id) : null;
-  if (!row) return null;
-  const own = row.issuer === identity.issuer && row.subject === identity.subject;
-  if (!own && !admin) return null;
+  if (!row || !mayRead(row, caller)) return null;
+  const own = row.issuer === caller.identity.issuer && row.subject === caller.identity.subject;
   // One event a reading, not one a segment: a player fetches the list first, then all of it.
-  if (sequence === null || !own) {
-    const facts = { session: id, task: row.task, resource: row.resource, actor: callerActor(caller) };
-    await recordEvents(context.env, [
-      { ...facts, type: "recording.read", severity: "info", data: { sequence } },
-    ]);
-    await logRead(context.env, id, identity, Date.now());
-  }
+  if (sequence === null || !own)
+    await tellReading(context.env, row, caller.identity, sequence, callerActor(caller));
   return id;
 }
 
@@ -131,6 +124,10 @@ async function upload(context: Context<Routes>): Promise<Response> {
       "LOG_UNAVAILABLE",
       "the end of the recording could not be put into the log; try again",
     );
+  }
+  if (stored === "created") {
+    const noted = noteSegment(env.DB, header, bytes.length);
+    context.executionCtx.waitUntil(noted.catch((cause: unknown) => console.error("recordings", cause)));
   }
   return Response.json({ sequence, digest }, { status: stored === "created" ? 201 : 200 });
 }

@@ -31,13 +31,14 @@ export async function putSegment(
   return there !== null && digestOfObject(there) === digest ? "same" : "different";
 }
 
-/** The segments of a session that are stored, in order. */
-export async function listSegments(bucket: R2Bucket, session: string): Promise<StoredSegment[]> {
+/** The segments of a session that are stored, in order; only those after number `after`, when it is given. */
+export async function listSegments(bucket: R2Bucket, session: string, after = -1): Promise<StoredSegment[]> {
   const prefix = `recordings/${session}/`;
+  const startAfter = after < 0 ? {} : { startAfter: segmentKey(session, after) };
   const segments: StoredSegment[] = [];
   let cursor: string | undefined;
   do {
-    const page: R2Objects = await bucket.list({ prefix, ...(cursor ? { cursor } : {}) });
+    const page: R2Objects = await bucket.list({ prefix, ...(cursor ? { cursor } : startAfter) });
     for (const object of page.objects) {
       const sequence = Number(object.key.slice(prefix.length));
       segments.push({ sequence, size: object.size, digest: digestOfObject(object) });

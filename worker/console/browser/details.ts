@@ -24,7 +24,7 @@ export function details(
   if (item.kind === "fact") {
     return [
       el("h2", {}, `At ${time}`),
-      el("p", {}, `${item.fact.kind}: `, el("bdi", {}, ...foreign(item.fact.text))),
+      el("p", {}, `${item.fact.kind}: `, el("bdi", {}, ...foreign(item.fact.text, true))),
     ];
   }
   const { statement } = item;
@@ -59,7 +59,7 @@ function facts({ decision, outcome, params }: PlayedStatement): HTMLElement {
     add(`$${i + 1}`, value === null ? el("em", {}, "NULL") : el("bdi", {}, ...foreign(text, true)));
   });
   add("Decision", `${decision.effect}, ${decision.reason}${decision.rule ? `, ${decision.rule}` : ""}`);
-  if (decision.message) add("Why", el("bdi", {}, ...foreign(decision.message)));
+  if (decision.message) add("Why", el("bdi", {}, ...foreign(decision.message, true)));
   if (decision.relations.length > 0) add("Touches", el("bdi", {}, ...foreign(decision.relations.join(", "))));
   if (decision.masked.length > 0) add("Masked there", el("bdi", {}, ...foreign(decision.masked.join(", "))));
   if (outcome === null) add("Outcome", "none: the session ended, or is not recorded further yet");
@@ -68,7 +68,8 @@ function facts({ decision, outcome, params }: PlayedStatement): HTMLElement {
     add("Took", `${count(ms)} ms`);
     add("Sent back", `${count(rows)} rows, ${count(bytes)} bytes`);
     if (tag) add("Tag", el("bdi", {}, ...foreign(tag, true)));
-    if (sqlstate || message) add("Error", `${sqlstate ?? ""} `, el("bdi", {}, ...foreign(message ?? "")));
+    if (sqlstate || message)
+      add("Error", `${sqlstate ?? ""} `, el("bdi", {}, ...foreign(message ?? "", true)));
   }
   return list;
 }
@@ -107,7 +108,7 @@ function resultPart(
   recording: Recording,
 ): HTMLElement {
   const name = statement.results.length > 1 ? `Result ${index + 1}` : "Rows";
-  const part = el("section", { class: "result", "aria-label": name });
+  const part = el("div", { class: "result" });
   if (result.columns.length === 0) {
     part.append(
       el("p", { class: "soft" }, ...foreign(`${name === "Rows" ? "" : `${name}: `}${result.tag ?? ""}`)),
@@ -126,8 +127,12 @@ function resultPart(
       const { rows } = recording.elided ? { rows: [] } : await recording.rows(result, from, to);
       table.replaceChildren(rowTable(result, rows, from));
       const range =
-        result.count === 0 ? "no rows" : `rows ${count(from + 1)} to ${count(to)} of ${count(result.count)}`;
-      caption.textContent = recording.elided ? "The task's rows are not recorded." : `${name}: ${range}`;
+        result.count === 0 ? "no rows" : `${count(from + 1)} to ${count(to)} of ${count(result.count)}`;
+      caption.textContent = recording.elided
+        ? "The task's rows are not recorded."
+        : name === "Rows"
+          ? `Rows ${range}`
+          : `${name}: rows ${range}`;
     } catch (error) {
       caption.textContent = error instanceof Error ? error.message : "The rows cannot be read.";
     }

@@ -19,20 +19,8 @@ export function el<Name extends keyof HTMLElementTagNameMap>(
 }
 
 /** Text from elsewhere: what does not show or misleads becomes a mark. With `line`, line breaks and tabs too. */
-export function foreign(text: string, line = false): Node[] {
-  const nodes: Node[] = [];
-  for (const part of visible(text).parts) {
-    if (part.mark) nodes.push(el("mark", {}, part.text));
-    else if (!line) nodes.push(document.createTextNode(part.text));
-    else {
-      for (const piece of part.text.split(/([\n\t])/)) {
-        if (piece === "\n") nodes.push(el("mark", { class: "faint" }, "⟨U+000A⟩"));
-        else if (piece === "\t") nodes.push(el("mark", { class: "faint" }, "⟨U+0009⟩"));
-        else if (piece !== "") nodes.push(document.createTextNode(piece));
-      }
-    }
-  }
-  return nodes;
+export function foreign(text: string, line = false): (HTMLElement | string)[] {
+  return visible(text, line).parts.map((part) => (part.mark ? el("mark", {}, part.text) : part.text));
 }
 
 /** The element with this id; there must be one. */

@@ -125,7 +125,7 @@ export class ItemList {
 }
 
 function statementParts({ statement }: Item & { kind: "statement" }): HTMLElement[] {
-  const { n, text, decision, outcome, results, casts } = statement;
+  const { n, text, outcome, results, casts } = statement;
   const rows = results.reduce((sum, result) => sum + result.count, 0);
   const [word, style] = stateOf(statement);
   const took = outcome ? `${count(outcome.ms)} ms` : "";
@@ -138,11 +138,7 @@ function statementParts({ statement }: Item & { kind: "statement" }): HTMLElemen
     el("span", { class: "number" }, `${n}.`),
     el("span", { class: `state ${style}` }, word),
     el("bdi", { class: "text" }, ...foreign(text.slice(0, SHOWN).replace(/\s+/g, " "), true)),
-    el(
-      "span",
-      { class: "facts" },
-      facts.filter((fact) => fact !== "").join(" · ") || (decision.masked.length > 0 ? "" : ""),
-    ),
+    el("span", { class: "facts" }, facts.filter((fact) => fact !== "").join(" · ")),
   ];
 }
 

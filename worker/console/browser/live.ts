@@ -26,7 +26,7 @@ function update(old: Element, fresh: Element): void {
   }
   const children = [...fresh.children];
   if (old.childElementCount === children.length && onlyElements(old) && onlyElements(fresh)) {
-    [...old.children].forEach((child, i) => update(child, children[i]!));
+    for (const [i, child] of [...old.children].entries()) update(child, children[i]!);
   } else if (!old.contains(document.activeElement)) old.replaceWith(fresh);
 }
 

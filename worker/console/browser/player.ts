@@ -34,6 +34,8 @@ let playing: ReturnType<typeof setInterval> | null = null;
 /** Set while the address says a moment that is not read yet. */
 let wanted: { s?: number; t?: number } | null = moment();
 let shown: readonly Item[] = recording.items;
+// Who came for a moment stays there.
+if (wanted) follow.checked = false;
 
 const list = new ItemList(byId("items"), started, (item) => {
   pause();
@@ -62,8 +64,13 @@ function drawClock(): void {
   clock.textContent = words;
 }
 
-/** The last item of those shown that had happened at `position`. */
+/** The last item of those shown that had happened at `ms`. */
 function itemAt(ms: number): Item | null {
+  return shown[countAt(ms) - 1] ?? null;
+}
+
+/** How many of the items shown had happened at `ms`. */
+function countAt(ms: number): number {
   let low = 0;
   let high = shown.length;
   while (low < high) {
@@ -71,7 +78,7 @@ function itemAt(ms: number): Item | null {
     if (shown[middle]!.at - started <= ms) low = middle + 1;
     else high = middle;
   }
-  return shown[low - 1] ?? null;
+  return low;
 }
 
 function seek(ms: number): void {
@@ -84,7 +91,9 @@ function seek(ms: number): void {
   drawClock();
 }
 
+/** The person goes their own way: nothing moves by itself any more. */
 function pause(): void {
+  follow.checked = false;
   if (playing) clearInterval(playing);
   playing = null;
   play.textContent = "Play";
@@ -109,8 +118,7 @@ function start(): void {
 }
 
 function nextAfter(ms: number): number | null {
-  const item = itemAt(ms);
-  const next = shown[item ? shown.indexOf(item) + 1 : 0];
+  const next = shown[countAt(ms)];
   return next ? next.at - started : null;
 }
 

@@ -1,0 +1,174 @@
+/** Recordings made by hand, put into the stores of a running edge: for tests of what shows them. */
+import type { Miniflare } from "miniflare";
+import type { GateEvent } from "../../policies/postgres/gate-types.ts";
+import {
+  commandComplete,
+  dataRow,
+  errorResponse,
+  readyForQuery,
+  rowDescription,
+} from "../../wire/postgres/backend.ts";
+import { type SealedSegment, SegmentWriter, segmentKey } from "../../wire/recording.ts";
+import { insertEvents, recordSessionEnd, recordSessionStart } from "../../worker/audit/store.ts";
+import { noteSegment } from "../../worker/recordings/ledger.ts";
+import { newSessionId } from "../../worker/sessions/ticket.ts";
+
+/** A statement of a made session. */
+export interface MadeStatement {
+  readonly text: string;
+  readonly columns?: readonly string[];
+  /** Names of columns that come as they are from a table; the rest is computed. */
+  readonly plain?: readonly string[];
+  readonly masked?: readonly string[];
+  readonly rows?: Iterable<readonly (string | null)[]>;
+  readonly deny?: string;
+  readonly error?: string;
+  /** Milliseconds after the statement before. */
+  readonly after?: number;
+  /** Lines of a terminal. */
+  readonly cast?: readonly string[];
+}
+
+const encoder = new TextEncoder();
+
+/** Writes a session, segment by segment. */
+export class MadeSession {
+  readonly id = newSessionId();
+  readonly started: number;
+  readonly segments: SealedSegment[] = [];
+  readonly #writer: SegmentWriter;
+  #at: number;
+  #n = 0;
+
+  constructor(started = Date.now() - 3_600_000) {
+    this.started = started;
+    this.#at = started;
+    this.#writer = new SegmentWriter(this.id);
+  }
+
+  get bytes(): number {
+    return this.segments.reduce((sum, one) => sum + one.bytes.length, 0);
+  }
+
+  event(event: GateEvent | object): void {
+    this.#add("event", encoder.encode(JSON.stringify({ t: "record", event })));
+  }
+
+  statement(made: MadeStatement): void {
+    const { text, deny, masked = [], columns = [], plain = columns, cast = [] } = made;
+    this.#at += made.after ?? 10;
+    this.#n += 1;
+    const n = this.#n;
+    const decision = {
+      effect: deny ? "deny" : "allow",
+      reason: deny ?? "ALLOWED",
+      message: deny ? `not allowed: ${text.slice(0, 40)}` : "",
+      rule: "tasks/refund.yaml:12",
+      relations: ["public.customers"],
+      ...{ masked, rewritten: deny ? null : text },
+    };
+    const protocol = cast.length > 0 ? "kubernetes" : "simple";
+    this.event({ t: "statement", n, protocol, text, decision, at: this.#at });
+    for (const line of cast) this.event({ t: "cast", n, line });
+    let count = 0;
+    if (columns.length > 0) {
+      const fields = columns.map((name) => ({ name, tableOid: plain.includes(name) ? 16_400 : 0 }));
+      this.#add("backend", rowDescription(fields));
+      for (const row of made.rows ?? []) {
+        this.#add("backend", dataRow(row));
+        count += 1;
+      }
+    }
+    const failed = deny ?? made.error;
+    this.#add(
+      "backend",
+      failed
+        ? errorResponse({ S: "ERROR", C: deny ? "42501" : "22012", M: made.error ?? "denied" })
+        : commandComplete(columns.length > 0 ? `SELECT ${count}` : "UPDATE 1"),
+    );
+    this.#add("backend", readyForQuery(0x49));
+    this.#at += 5;
+    this.event({
+      ...{ t: "outcome", n, ok: !failed, rows: count, bytes: count * 10, ms: 5, at: this.#at },
+      ...(failed
+        ? { sqlstate: deny ? "42501" : "22012", message: made.error ?? "denied" }
+        : { tag: columns.length > 0 ? `SELECT ${count}` : "UPDATE 1" }),
+    });
+  }
+
+  #add(kind: "event" | "backend", bytes: Uint8Array): void {
+    const full = this.#writer.add({ kind, at: this.#at, bytes });
+    if (full) this.segments.push(full);
+  }
+
+  /** Closes the segment that is being written; with a reason, the recording. */
+  seal(reason?: string): void {
+    if (reason) this.event({ t: "end", code: reason, message: "the session is over", at: this.#at });
+    this.segments.push(this.#writer.seal(this.#at, reason ? { reason } : undefined));
+  }
+
+  /** The roots as the edge would have counted them. */
+  get roots() {
+    const { frontend, backend } = this.#writer.roots;
+    return {
+      frontend: { entries: frontend.count, root: frontend.root },
+      backend: { entries: backend.count, root: backend.root },
+    };
+  }
+}
+
+export interface Placed {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly task?: string;
+  readonly resource?: string;
+  readonly reason?: string;
+}
+
+/** Puts a session's row into the edge's database. */
+export async function placeSession(miniflare: Miniflare, made: MadeSession, facts: Placed): Promise<void> {
+  const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
+  const { subject, issuer, task = "refund", resource = "orders-db", reason = "INC-7" } = facts;
+  await recordSessionStart(db, {
+    ...{ id: made.id, grant: "g-1", issuer, subject, name: subject, task, resource, reason },
+    started: made.started,
+  });
+}
+
+/** Puts segments that are not there yet into the store, from number `from`. */
+export async function placeSegments(miniflare: Miniflare, made: MadeSession, from = 0): Promise<void> {
+  const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
+  const bucket = (await miniflare.getR2Bucket("RECORDINGS")) as unknown as R2Bucket;
+  for (const { sequence, bytes, digest, header } of made.segments.slice(from)) {
+    await bucket.put(segmentKey(made.id, sequence), bytes, { sha256: digest });
+    await noteSegment(db, header, bytes.length);
+  }
+}
+
+/** Ends the session in the edge's database. */
+export async function placeEnd(miniflare: Miniflare, made: MadeSession, code: string): Promise<void> {
+  const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
+  const totals = { statements: 1, denied: 0, rows: 1, bytes: 1 };
+  await recordSessionEnd(db, made.id, { ...totals, ended: Date.now(), end_code: code, roots: made.roots });
+}
+
+/** Puts the audit events of statements into the edge's database. */
+export async function placeStatementEvents(
+  miniflare: Miniflare,
+  made: MadeSession,
+  facts: Placed,
+  texts: readonly string[],
+): Promise<void> {
+  const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
+  const { subject, issuer, task = "refund", resource = "orders-db" } = facts;
+  const events = texts.map((text, i) => ({
+    ...{
+      id: `01ARZ3NDEKTSV4RRFFQ${made.id.slice(0, 4).toUpperCase()}${String(i).padStart(3, "0")}`,
+      time: made.started + i,
+    },
+    ...{ type: "statement.decided", severity: "info", session: made.id, task, resource },
+    actor: { issuer, subject, name: subject, groups: [] },
+    data: { n: i + 1, effect: "allow", fingerprint: null, relations: [], masked: [], text },
+  }));
+  await insertEvents(db, events as never);
+}
