@@ -270,13 +270,13 @@ describe.runIf(withBrowser)("inert", () => {
       await page.locator("#details tbody td").nth(1).waitFor();
       const texts = [
         await page.textContent("dl.facts"),
-          await page.textContent("#details tbody"),
+        await page.textContent("#details tbody"),
         await page.textContent("#details dl"),
       ];
       for (const text of texts) expect(text).toContain(shown);
       // In the list a statement is one line.
-    expect(await page.textContent(".item >> nth=0")).toContain(shown.replace("⟨U+000A⟩", " "));
-    expect(await page.textContent("#details thead")).toContain(shown.replace("⟨U+0000⟩", ""));
+      expect(await page.textContent(".item >> nth=0")).toContain(shown.replace("⟨U+000A⟩", " "));
+      expect(await page.textContent("#details thead")).toContain(shown.replace("⟨U+0000⟩", ""));
       // In the statement itself a line break is one, and everything else is not.
       expect(await page.textContent("#details .sql")).toContain(shown.replace("⟨U+000A⟩", "\n"));
       await page.goto(`${edge.origin}/recordings/${made.id}#s=2`);

@@ -60,8 +60,10 @@ function facts({ decision, outcome, params }: PlayedStatement): HTMLElement {
   });
   add("Decision", `${decision.effect}, ${decision.reason}${decision.rule ? `, ${decision.rule}` : ""}`);
   if (decision.message) add("Why", el("bdi", {}, ...foreign(decision.message, true)));
-  if (decision.relations.length > 0) add("Touches", el("bdi", {}, ...foreign(decision.relations.join(", "))));
-  if (decision.masked.length > 0) add("Masked there", el("bdi", {}, ...foreign(decision.masked.join(", "))));
+  if (decision.relations.length > 0)
+    add("Touches", el("bdi", {}, ...foreign(decision.relations.join(", "), true)));
+  if (decision.masked.length > 0)
+    add("Masked there", el("bdi", {}, ...foreign(decision.masked.join(", "), true)));
   if (outcome === null) add("Outcome", "none: the session ended, or is not recorded further yet");
   else {
     const { tag, sqlstate, message, rows, bytes, ms } = outcome;

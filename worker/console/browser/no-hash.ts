@@ -2,3 +2,5 @@
 export function createHash(): never {
   throw new Error("not in a browser");
 }
+
+export const hash = createHash;
