@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { decodeJwt } from "jose";
 import { CommandError, type ExitCode, exit, fail } from "./exit.ts";
 import { currentEdge, findLogin, keepLogin, type Login, withLoginLock } from "./login-store.ts";
+import { PROGRAM } from "./program.ts";
 
 /** Where `wicket dev` listens unless told otherwise. */
 export const DEV_EDGE = "http://127.0.0.1:8787";
@@ -119,7 +120,7 @@ function tokenOf(path: string): string {
 
 function loginRequired(origin: string, message: string): CommandError {
   const at = origin === DEV_EDGE ? "" : ` --edge ${origin}`;
-  const next = isLoopback(origin) ? `wicket login --as NAME${at}` : `wicket login${at}`;
+  const next = isLoopback(origin) ? `${PROGRAM} login --as NAME${at}` : `${PROGRAM} login${at}`;
   return fail(exit.login, "LOGIN_REQUIRED", message, next);
 }
 

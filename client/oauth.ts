@@ -8,6 +8,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { unreachable } from "./edge.ts";
 import { type CommandError, exit, fail } from "./exit.ts";
+import { PROGRAM } from "./program.ts";
 import { inert } from "./recording/inert.ts";
 import { say } from "./terminal.ts";
 
@@ -92,7 +93,7 @@ export async function browserLogin(origin: string): Promise<Tokens> {
   say(`Open ${url.href}`);
   openBrowser(url.href);
   const timer = setTimeout(
-    () => answer.reject(fail(exit.login, "LOGIN_TIMEOUT", "nobody confirmed the login", "wicket login")),
+    () => answer.reject(fail(exit.login, "LOGIN_TIMEOUT", "nobody confirmed the login", `${PROGRAM} login`)),
     BROWSER_MS,
   );
   try {
@@ -175,7 +176,7 @@ function refused(answer: Answer): CommandError {
     exit.login,
     known,
     message === "access_denied" ? "the login was refused" : message,
-    "wicket login",
+    `${PROGRAM} login`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** Requests for a grant, as the edge's API has them: ask, look, decide, and wait for what others decide. */
 import { call, type Edge } from "./edge.ts";
 import { CommandError, exit, fail } from "./exit.ts";
+import { PROGRAM } from "./program.ts";
 
 export type RequestStatus = "pending" | "active" | "denied" | "expired" | "revoked" | "used";
 
@@ -115,7 +116,7 @@ export async function waitFor(edge: Edge, id: string): Promise<GrantRequest> {
 export function notUsable(request: GrantRequest): CommandError | null {
   const { status, ended } = request;
   const words = ended?.message ? `: ${ended.message}` : "";
-  const again = `wicket request ${request.task}`;
+  const again = `${PROGRAM} request ${request.task}`;
   switch (status) {
     case "active":
       return null;

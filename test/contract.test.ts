@@ -400,6 +400,10 @@ describe("the first minute", () => {
         outs.push(out);
       }
       expect(outs.map(({ stdout }) => stdout).join()).toMatch(/\w\*\*\*@example\.com \| XXX-XX-XXXX/);
+      expect(outs[0]!.stderr).toContain("Next: npx wicket tasks");
+      expect(outs[1]!.stdout).toContain(
+        "  npx wicket connect orders-db --task refund-investigation --param customer=",
+      );
       // A terminal sends it to the whole group, npm included.
       process.kill(-child.pid!, "SIGINT");
       await ended(child, null);

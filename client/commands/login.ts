@@ -16,6 +16,7 @@ import {
 import { exit, fail } from "../exit.ts";
 import { currentEdge, dropLogin, findLogin, keepLogin } from "../login-store.ts";
 import { browserLogin, deviceLogin, hasBrowser, revokeLogin, type Tokens } from "../oauth.ts";
+import { PROGRAM } from "../program.ts";
 import { out, outJson, perform, say } from "../terminal.ts";
 
 interface LoginOptions extends EdgeOptions {
@@ -73,7 +74,8 @@ async function logIn(options: LoginOptions): Promise<number> {
   const name = who.name ?? who.subject;
   keepLogin(origin, loginFrom(tokens, name));
   if (options.json) outJson({ status: "ok", edge: origin, name, groups: who.groups, expires: who.expires });
-  else say(`You are ${name} (${who.groups.join(", ") || "in no group"}) at ${origin}. Next: wicket tasks`);
+  else
+    say(`You are ${name} (${who.groups.join(", ") || "in no group"}) at ${origin}. Next: ${PROGRAM} tasks`);
   return exit.ok;
 }
 
@@ -99,7 +101,12 @@ async function loginEdge(options: LoginOptions): Promise<string> {
 /** A token of `wicket dev`, which says where it hands them out; only ever on this machine. */
 async function demoLogin(origin: string, url: string | undefined, name: string): Promise<string> {
   if (url === undefined) {
-    throw fail(exit.usage, "NO_DEMO_LOGIN", `${origin} is no demo and has no demo people`, "wicket login");
+    throw fail(
+      exit.usage,
+      "NO_DEMO_LOGIN",
+      `${origin} is no demo and has no demo people`,
+      `${PROGRAM} login`,
+    );
   }
   const { hostname, protocol } = new URL(url);
   if (protocol !== "http:" || !/^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)) {

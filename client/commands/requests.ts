@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type EdgeOptions, edgeOption, jsonOption, openEdge, tokenOption } from "../edge.ts";
 import { exit } from "../exit.ts";
+import { PROGRAM } from "../program.ts";
 import { inert, inertLines } from "../recording/inert.ts";
 import {
   askFor,
@@ -106,7 +107,7 @@ function tell(request: GrantRequest, options: EdgeOptions): void {
   if (request.status === "pending") {
     say(`It waits for ${approverWords(request)}, until ${when(request.expires)}:`);
     say(`  ${request.url}`);
-    say(`  wicket approve ${request.id}`);
+    say(`  ${PROGRAM} approve ${request.id}`);
   } else say(`It is ${request.status}, until ${when(request.expires)}.`);
 }
 

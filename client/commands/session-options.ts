@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Admission } from "../admission.ts";
 import type { DoorAsk } from "../bridge/door.ts";
 import { type EdgeOptions, edgeOption, openEdge, tokenOption } from "../edge.ts";
+import { PROGRAM } from "../program.ts";
 import type { GrantRequest } from "../requests.ts";
 import { outJson, say } from "../terminal.ts";
 import { approvedBy, approverWords } from "./request-text.ts";
@@ -71,7 +72,7 @@ export function admissionOf(options: SessionOptions & { readonly json?: boolean 
       else {
         say(`wicket: waiting for approval by ${approverWords(request)}`);
         say(`        ${request.url}`);
-        say(`        or: wicket approve ${request.id}`);
+        say(`        or: ${PROGRAM} approve ${request.id}`);
       }
     },
     approved(request) {

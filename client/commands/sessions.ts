@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { call, type Edge, type EdgeOptions, edgeOption, jsonOption, openEdge, tokenOption } from "../edge.ts";
 import { exit } from "../exit.ts";
+import { PROGRAM } from "../program.ts";
 import { inert } from "../recording/inert.ts";
 import { out, outJson, perform, say, table } from "../terminal.ts";
 
@@ -126,7 +127,7 @@ async function show(id: string, options: EdgeOptions): Promise<number> {
     const text = /^(started|ended|deadline)$/.test(key) ? when(Number(value)) : String(value);
     out(`${key.padEnd(12)}${inert(text)}`);
   }
-  say(`wicket play ${id} shows it back.`);
+  say(`${PROGRAM} play ${id} shows it back.`);
   return exit.ok;
 }
 

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { call, type EdgeOptions, edgeOption, jsonOption, openEdge, tokenOption } from "../edge.ts";
 import { exit } from "../exit.ts";
+import { PROGRAM } from "../program.ts";
 import { inert } from "../recording/inert.ts";
 import { out, outJson, perform, say, styled } from "../terminal.ts";
 
@@ -52,5 +53,5 @@ async function listTasks(options: EdgeOptions): Promise<number> {
 function usage({ name, resource, params, reason }: Offer): string {
   const values = Object.entries(params).map(([key, type]) => ` --param ${key}=${type.toUpperCase()}`);
   const why = reason === null ? "" : ` --reason '${reason}'`;
-  return `wicket connect ${resource} --task ${name}${values.join("")}${why} -- psql`;
+  return `${PROGRAM} connect ${resource} --task ${name}${values.join("")}${why} -- psql`;
 }

@@ -8,6 +8,7 @@ import type { StatementDecider } from "../../policies/postgres/decision.ts";
 import type { Parser } from "../../policies/postgres/parser.ts";
 import { hasError, problemText } from "../../policies/problem.ts";
 import type { Task } from "../../policies/task.ts";
+import { PROGRAM } from "../program.ts";
 import { guessCatalog, readCatalog, restrictCatalog } from "./catalog.ts";
 import type { PolicyIo } from "./io.ts";
 import { catalogPath, openLibrary } from "./library.ts";
@@ -57,7 +58,7 @@ export async function openPolicy(source: PolicySource, io: PolicyIo): Promise<Op
       if (catalog === null) {
         io.err(
           `warning: no catalog of ${task.resource}: the task's own columns are taken as text. ` +
-            `Make one with: wicket policy catalog ${task.resource} --postgres URL`,
+            `Make one with: ${PROGRAM} policy catalog ${task.resource} --postgres URL`,
         );
       }
       const own = catalog === null ? guessCatalog(task) : restrictCatalog(catalog, task);

@@ -101,7 +101,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     return path;
   };
   const environment = ({ as = "tina", env = {} }: RunOptions): NodeJS.ProcessEnv => {
-    const { WICKET_TOKEN_FILE: _, WICKET_EDGE: __, ...rest } = process.env;
+    const { WICKET_TOKEN_FILE: _, WICKET_EDGE: __, npm_command: ___, ...rest } = process.env;
     return {
       ...rest,
       ...{ XDG_CONFIG_HOME: join(folder, "config"), WICKET_EDGE: edge, PSQLRC: "/dev/null", NO_COLOR: "1" },
