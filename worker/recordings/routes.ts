@@ -2,6 +2,7 @@
  * Recordings come in from connectors, segment by segment, and go out to the person who was recorded and to
  * administrators. Each reading is an event too.
  */
+import { waitUntil } from "cloudflare:workers";
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { fromBase64, fromUtf8 } from "../../wire/log/bytes.ts";
@@ -127,7 +128,7 @@ async function upload(context: Context<Routes>): Promise<Response> {
   }
   if (stored === "created") {
     const noted = noteSegment(env.DB, header, bytes.length);
-    context.executionCtx.waitUntil(noted.catch((cause: unknown) => console.error("recordings", cause)));
+    waitUntil(noted.catch((cause: unknown) => console.error("recordings", cause)));
   }
   return Response.json({ sequence, digest }, { status: stored === "created" ? 201 : 200 });
 }
