@@ -9,6 +9,7 @@ const COMMANDS = {
   start: ["client/main.ts", "dev"],
   test: ["scripts/test.ts"],
   check: ["scripts/check.ts"],
+  bench: ["test/bench/run.ts"],
 };
 
 /** True when what is installed is what the lockfile says: npm keeps a copy of it inside node_modules. */

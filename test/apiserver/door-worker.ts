@@ -4,6 +4,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Identity, Task } from "../../policies/task.ts";
+import { MessageReader, packMessage } from "../../wire/kubernetes/channels.ts";
 import { serveHttp } from "../../worker/gateway/http.ts";
 import { serveKubernetes } from "../../worker/gateway/kubernetes.ts";
 import { ChannelError, RequestChannel } from "../../worker/gateway/request-channel.ts";
@@ -57,6 +58,7 @@ export class DoorSession extends DurableObject<Env> {
       upgrade: null,
       caller: host.caller,
     };
+    if (request.headers.get("upgrade") === "websocket") return this.#relayStream(channel, head);
     const answer = await exchange(channel, head, null);
     const { stream } = shownStream(
       answer,
@@ -67,6 +69,35 @@ export class DoorSession extends DurableObject<Env> {
     return new Response(stream, {
       status: answer.head.status,
       headers: { "content-type": "application/json" },
+    });
+  }
+
+  /** Exec and attach: frames as they come, both ways. */
+  async #relayStream(
+    channel: RequestChannel,
+    head: Parameters<RequestChannel["request"]>[0],
+  ): Promise<Response> {
+    const pair = new WebSocketPair();
+    const server = pair[1];
+    server.binaryType = "arraybuffer";
+    server.accept();
+    const answer = await channel.request({ ...head, headers: [], upgrade: "channels" });
+    server.addEventListener("message", ({ data }) =>
+      channel.write(packMessage(new Uint8Array(data as ArrayBuffer))),
+    );
+    server.addEventListener("close", () => channel.abort("CLIENT_GONE", "the client went away"));
+    const messages = new MessageReader();
+    const pump = async (): Promise<void> => {
+      for (let chunk = await answer.read(); chunk !== null; chunk = await answer.read()) {
+        for (const message of messages.push(chunk) ?? []) server.send(message.slice());
+      }
+      server.close(1000, "");
+    };
+    pump().catch(() => {});
+    return new Response(null, {
+      status: 101,
+      webSocket: pair[0],
+      headers: { "sec-websocket-protocol": "v5.channel.k8s.io" },
     });
   }
 

@@ -1,116 +1,196 @@
 /**
- * Throughput and first byte of the cluster door against a bare relay of the same hops (the same channel and
- * connector, no decision and no masking). Run: `node test/bench/kubernetes.ts`. Prints one JSON line a case.
+ * The cluster door against a bare relay of the same hops: the same Worker, object, channel and connector, with no
+ * decision, no mask and no record (test/apiserver/door-worker.ts). The API server is this repository's stand-in.
  */
 import { request } from "node:https";
+import WebSocket from "ws";
 import { kubeTask, rule } from "../../policies/kubernetes/task.fixture.ts";
-import { startDoor } from "../apiserver/door.ts";
+import { type Door, startDoor } from "../apiserver/door.ts";
 import { kinds } from "../apiserver/kinds.ts";
-import { startApiServer } from "../apiserver/server.ts";
+import { type ApiServer, startApiServer } from "../apiserver/server.ts";
+import type { Lab } from "./lab.ts";
+import { resident, workerdOf } from "./memory.ts";
+import { figure, type Report, ratioText, verdict } from "./report.ts";
+import { interleave, ratios, spread } from "./statistics.ts";
 
 const PODS = 5000;
-const ROUNDS = 7;
+const PODS_PATH = "/api/v1/namespaces/load/pods";
+const WAYS = ["relay", "plain", "masked"] as const;
+type Way = (typeof WAYS)[number];
+const TARGET = 0.8;
+const MIB = 1024 * 1024;
+/** What exec prints, about 7 MB. */
+const LINES = 1_000_000;
 
-const api = await startApiServer();
-const pod = kinds.find(({ kind }) => kind === "Pod")!;
-for (let i = 0; i < PODS; i++) {
+/** What one request took, ms. */
+interface Timed {
+  readonly first: number;
+  readonly total: number;
+}
+
+export async function kubernetes(lab: Lab): Promise<Report> {
+  const { api, door } = await start(lab);
+  const room = (way: Way) => (way === "relay" ? "/relay/relay" : `/k8s/${way}`);
+  const rows: string[][] = [];
+  const compare = async (
+    name: string,
+    ways: readonly Way[],
+    rounds: number,
+    what: keyof Timed,
+    run: (way: Way) => Promise<Timed>,
+  ): Promise<void> => {
+    for (const way of ways) await run(way);
+    const times = await interleave(ways, rounds, async (way) => (await run(way))[what]);
+    for (const way of ways.slice(1)) {
+      // Of speeds: the relay's time over the door's.
+      const ratio = ratios(times.relay, times[way]);
+      rows.push([
+        name + (way === "masked" ? ", masked" : ""),
+        figure(spread(times.relay).median),
+        figure(spread(times[way]).median),
+        ratioText(ratio),
+        verdict("≥", TARGET, ratio.median),
+      ]);
+    }
+  };
+  const get = (path: string) => (way: Way) => load(door, room(way) + path);
+  await compare("get a pod", WAYS, 25, "total", get(`${PODS_PATH}/load-00000`));
+  await compare("list 5,000 pods, first byte", WAYS, 7, "first", get(PODS_PATH));
+  await compare("list 5,000 pods, all of it", WAYS, 9, "total", get(PODS_PATH));
+  await compare("watch, first event", WAYS, 15, "first", async (way) => {
+    const path = `${room(way)}${PODS_PATH}?watch=true&fieldSelector=metadata.name%3Dload-00000`;
+    const timed = await load(door, path, true);
+    // The connector replaces the socket that the watch was cut off on.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return timed;
+  });
+  const exec = (command: string) => (way: Way) => execute(door, room(way), command);
+  await compare("exec, first byte", ["relay", "plain"], 11, "first", exec("command=echo&command=hello"));
+  await compare("exec, 7 MB of output", ["relay", "plain"], 5, "total", exec(`command=seq&command=${LINES}`));
+  const memory = await memoryOfList(door);
+  void api;
+  return {
+    tables: [
+      { head: ["request", "bare relay, ms", "the door, ms", "speed ÷ relay's", "target"], rows },
+      {
+        head: ["edge memory during a masked list of 5,000 pods", "MiB", "target"],
+        rows: [["most growth of resident memory", figure(memory), verdict("<", 32, memory, " MiB")]],
+      },
+    ],
+  };
+}
+
+async function start(lab: Lab): Promise<{ api: ApiServer; door: Door }> {
+  const api = await startApiServer();
+  lab.stops.add(() => api.close());
+  const kind = kinds.find(({ kind }) => kind === "Pod")!;
+  for (let i = 0; i < PODS; i++) api.store.put(kind, pod(i), false);
+  const reads = { resources: ["pods"], verbs: ["get", "list", "watch"], namespaces: ["load"] } as const;
+  const runs = rule({
+    ...{ resources: ["pods/exec"], verbs: ["exec"], namespaces: ["load"], commands: ["echo *", "seq *"] },
+  });
+  const mask = { "spec.containers[*].env[*].value": { kind: "constant", value: "hidden" } } as const;
+  const tasks = {
+    plain: kubeTask([rule(reads), runs]),
+    masked: kubeTask([rule({ ...reads, mask })]),
+    relay: kubeTask([]),
+  };
+  const target = {
+    ...{ url: api.url, ca: api.ca, impersonate: true },
+    credential: () => [["authorization", `Bearer ${api.token}`]] as const,
+  };
+  const door = await startDoor(tasks, { plain: target, masked: target, relay: target });
+  lab.stops.add(() => door.close());
+  return { api, door };
+}
+
+/** A pod of about 2 KB. */
+function pod(i: number): object & { kind: string; apiVersion: string; metadata: object } {
   const env = Array.from({ length: 12 }, (_, n) => ({ name: `SETTING_${n}`, value: `value-${i}-${n}` }));
   const managedFields = Array.from({ length: 2 }, () => ({
     manager: "kubelet",
     fieldsV1: { "f:status": { "f:conditions": {}, "f:phase": {}, "f:podIP": {} } },
   }));
   const conditions = ["Ready", "Initialized", "PodScheduled"].map((type) => ({
-    type,
-    status: "True",
-    lastTransitionTime: "2026-01-01T00:00:00Z",
+    ...{ type, status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" },
   }));
-  api.store.put(
-    pod,
-    {
-      kind: "Pod",
-      apiVersion: "v1",
-      metadata: {
-        name: `load-${String(i).padStart(5, "0")}`,
-        namespace: "load",
-        labels: { app: "load", index: String(i) },
-        managedFields,
-      },
+  const name = `load-${String(i).padStart(5, "0")}`;
+  const resources = { limits: { cpu: "1", memory: "1Gi" } };
+  return {
+    kind: "Pod",
+    apiVersion: "v1",
+    metadata: { name, namespace: "load", labels: { app: "load", index: String(i) }, managedFields },
+    ...{
       spec: {
-        containers: [
-          {
-            name: "main",
-            image: "registry.example/app:1.0",
-            env,
-            resources: { limits: { cpu: "1", memory: "1Gi" } },
-          },
-        ],
+        containers: [{ name: "main", image: "registry.example/app:1.0", env, resources }],
         nodeName: "node-1",
       },
       status: { phase: "Running", podIP: "10.0.0.1", conditions },
     },
-    false,
-  );
+  };
 }
-const reads = { resources: ["pods"], verbs: ["get", "list", "watch"], namespaces: ["load"] } as const;
-const tasks = {
-  plain: kubeTask([rule(reads)]),
-  masked: kubeTask([
-    rule({ ...reads, mask: { "spec.containers[*].env[*].value": { kind: "constant", value: "hidden" } } }),
-  ]),
-  relay: kubeTask([]),
-};
-const target = {
-  url: api.url,
-  ca: api.ca,
-  credential: () => [["authorization", `Bearer ${api.token}`]] as const,
-  impersonate: true,
-};
-const door = await startDoor(tasks, { plain: target, masked: target, relay: target });
 
-function load(path: string): Promise<{ first: number; total: number; bytes: number }> {
+/** `once`: goes away at the first bytes. */
+function load(door: Door, path: string, once = false): Promise<Timed> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const asked = request(
-      door.url + path,
-      { ca: door.ca, headers: { authorization: `Bearer ${door.token}`, accept: "application/json" } },
-      (response) => {
-        let first = 0;
-        let bytes = 0;
-        response.on("data", (chunk: Buffer) => {
-          first ||= performance.now() - start;
-          bytes += chunk.length;
-        });
-        response.on("end", () => resolve({ first, total: performance.now() - start, bytes }));
-        response.on("error", reject);
-      },
-    );
-    asked.on("error", reject);
+    const headers = { authorization: `Bearer ${door.token}`, accept: "application/json" };
+    const asked = request(door.url + path, { ca: door.ca, headers }, (response) => {
+      let first = 0;
+      if (response.statusCode !== 200) reject(new Error(`${path} was answered ${response.statusCode}`));
+      const done = (): void => resolve({ first, total: performance.now() - start });
+      response.on("data", () => {
+        first ||= performance.now() - start;
+        if (!once) return;
+        done();
+        response.destroy();
+      });
+      response.on("end", done);
+      response.on("error", reject);
+    });
+    asked.on("error", (error) => {
+      if (!once) reject(error);
+    });
     asked.end();
   });
 }
 
-const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-for (const [name, path] of [
-  ["get", "/api/v1/namespaces/load/pods/load-00000"],
-  ["list 5,000", "/api/v1/namespaces/load/pods"],
-] as const) {
-  const figures: Record<string, { firstMs: number; totalMs: number; mbPerS: number }> = {};
-  for (const way of ["relay", "plain", "masked"]) {
-    const room = way === "relay" ? "/relay/relay" : `/k8s/${way}`;
-    await load(room + path);
-    const runs: Awaited<ReturnType<typeof load>>[] = [];
-    for (let i = 0; i < ROUNDS; i++) runs.push(await load(room + path));
-    const total = median(runs.map((run) => run.total));
-    figures[way] = {
-      firstMs: Math.round(median(runs.map((run) => run.first)) * 10) / 10,
-      totalMs: Math.round(total * 10) / 10,
-      mbPerS: Math.round((runs[0]!.bytes / total / 1000) * 10) / 10,
-    };
-  }
-  const ratio = (way: string) => Math.round((figures["relay"]!.totalMs / figures[way]!.totalMs) * 100) / 100;
-  console.log(
-    JSON.stringify({ case: name, ...figures, ratioPlain: ratio("plain"), ratioMasked: ratio("masked") }),
-  );
+/** Runs a command in a pod and reads its output to the end. */
+function execute(door: Door, room: string, command: string): Promise<Timed> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const url = `${door.url.replace("https", "wss")}${room}${PODS_PATH}/load-00000/exec?${command}&stdout=true`;
+    const socket = new WebSocket(url, ["v5.channel.k8s.io"], {
+      ...{ ca: door.ca, headers: { authorization: `Bearer ${door.token}` }, perMessageDeflate: false },
+    });
+    let first = 0;
+    let succeeded = false;
+    socket.on("message", (data: Buffer) => {
+      if (data[0] === 1 && data.length > 1) first ||= performance.now() - start;
+      if (data[0] === 3) succeeded = data.toString().includes("Success");
+    });
+    socket.on("error", reject);
+    // The status is the last word; the close that follows it is the transport's.
+    socket.on("message", (data: Buffer) => {
+      if (data[0] !== 3) return;
+      const total = performance.now() - start;
+      socket.close();
+      if (succeeded) resolve({ first, total });
+      else reject(new Error(`exec ended with ${data.toString()}`));
+    });
+  });
 }
-await door.close();
-await api.close();
+
+/** Reads a masked list as fast as it comes and looks at the edge's memory meanwhile. MiB. */
+async function memoryOfList(door: Door): Promise<number> {
+  const pid = workerdOf(process.pid);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const before = resident(pid);
+  let most = before;
+  const look = setInterval(() => {
+    most = Math.max(most, resident(pid));
+  }, 5);
+  for (let i = 0; i < 3; i++) await load(door, `/k8s/masked${PODS_PATH}`);
+  clearInterval(look);
+  return (most - before) / MIB;
+}

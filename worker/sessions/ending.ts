@@ -35,7 +35,7 @@ export class SessionEnding {
     this.#host = host;
   }
 
-  /** Writes the end down and starts to tell of it. The first end stands. */
+  /** Writes the end down; `settle` tells of it. */
   close(stored: StoredSession, ended: EndedSession, facts: EventFacts): void {
     const { statements, denied, rows, bytes, roots, message, at, code } = ended;
     this.#host.store.put({ ...stored, ended });
@@ -50,7 +50,6 @@ export class SessionEnding {
     this.#host.outbox().add(event);
     const { recorded } = stored;
     if (recorded?.header) this.#alarm(stored, rootFault(roots, recorded.header));
-    this.#host.ctx.waitUntil(this.settle());
   }
 
   /** Tells D1, the grant and the connector of the end; the alarm tries again what failed. */

@@ -37,6 +37,8 @@ import { hex, Ticket, unhex } from "./ticket.ts";
 const HEARTBEAT_MS = 30_000;
 /** A peer that has not taken the end after this time is cut off with the object. */
 const LINGER_MS = 5_000;
+/** What follows a kill is spread over this time. */
+const AFTER_KILL_MS = 500;
 /** Largest message of a client that is held in memory: with it a record always fits into a segment. */
 const MAX_MESSAGE = 768 * 1024;
 
@@ -68,6 +70,9 @@ export class SessionObject extends DurableObject<Bindings> {
   #connector: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #outboxOnce: AuditOutbox | null = null;
+  /** Settles when the end of the session is written down. */
+  #closing: Promise<void> = Promise.resolve();
+  #wasKilled = false;
   /** A kill that came before there was anything to kill. */
   #killed: { code: string; message: string } | null = null;
   #facts: EventFacts = {};
@@ -269,7 +274,10 @@ export class SessionObject extends DurableObject<Bindings> {
           data: { message },
         });
       }
+      this.#wasKilled = true;
       this.#relay.finish(code, message);
+      // The caller asks again when this does not return: by then the end is written down.
+      await this.#closing;
       return { ended: true };
     }
     this.#killed = { code, message };
@@ -326,7 +334,6 @@ export class SessionObject extends DurableObject<Bindings> {
 
   #ended(end: RelayEnd): void {
     const relay = this.#relay!;
-    const stored = this.#store.get()!;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const code = end.cut ? CLOSE_ENDED : CLOSE_NORMAL;
@@ -337,8 +344,16 @@ export class SessionObject extends DurableObject<Bindings> {
       backend: { entries: backend.count, root: backend.root },
     };
     const ended = { ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots };
-    this.#ending.close(stored, ended, this.#facts);
+    // What is sent while a write is under way waits for the disk: the last words of this turn go first.
+    this.#closing = pause(0).then(() => this.#ending.close(this.#store.get()!, ended, this.#facts));
+    this.ctx.waitUntil(this.#closing.then(() => this.#tellEnd()));
     this.ctx.waitUntil(this.#cutLingering());
+  }
+
+  /** Sessions that are killed together must not delay each other's kill with all that follows it. */
+  async #tellEnd(): Promise<void> {
+    if (this.#wasKilled) await pause(Math.random() * AFTER_KILL_MS);
+    await this.#ending.settle();
   }
 
   /** A plain bridge sends CancelRequest on a connection of its own: it may name any session of its grant. */
@@ -363,7 +378,7 @@ export class SessionObject extends DurableObject<Bindings> {
 
   /** A Close frame queues behind what a wedged peer does not take; only the end of the object frees that. */
   async #cutLingering(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+    await pause(LINGER_MS);
     await this.#ending.settle();
     const wedged = [this.#client, this.#connector].some((socket) => (socket?.bufferedAmount ?? 0) > 0);
     if (wedged && this.#store.get()?.settled)
@@ -423,3 +438,7 @@ const SQLSTATES: Readonly<Record<string, string>> = {
   SPOOL_FULL: "53100",
   DRAINING: "57P03",
 };
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,56 @@
+/** pgbench with prepared statements, through the bare relay and enforced. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Address } from "./client.ts";
+import { COLUMNS, type Lab, ROWS } from "./lab.ts";
+import { figure, type Report, ratioText, verdict } from "./report.ts";
+import { interleave, ratios, spread } from "./statistics.ts";
+
+const WAYS = ["relay", "enforced"] as const;
+const SECONDS = 2;
+const ROUNDS = 5;
+
+export async function pgbench(lab: Lab): Promise<Report> {
+  const addresses = { relay: await lab.relay(), enforced: await lab.task("plain") };
+  const folder = mkdtempSync(join(tmpdir(), "wicket-bench-"));
+  const script = join(folder, "select.sql");
+  writeFileSync(script, `\\set id random(1, ${ROWS})\nSELECT ${COLUMNS} FROM accounts WHERE id = :id;\n`);
+  const rows: string[][] = [];
+  try {
+    for (const clients of [1, 8]) {
+      const values = await interleave(WAYS, ROUNDS, (way) => run(addresses[way], script, clients));
+      const ratio = ratios(values.enforced, values.relay);
+      rows.push([
+        `${clients} client${clients > 1 ? "s" : ""}`,
+        ...WAYS.map((way) => figure(spread(values[way]).median)),
+        ratioText(ratio),
+        verdict("≥", 0.9, ratio.median),
+      ]);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return {
+    tables: [{ head: ["pgbench -M prepared", "bare relay, tps", "enforced, tps", "ratio", "target"], rows }],
+  };
+}
+
+/** Transactions a second, without the time to connect. */
+async function run(address: Address, script: string, clients: number): Promise<number> {
+  const { port, user, database, password = "" } = address;
+  const args = ["-n", "-M", "prepared", "-c", String(clients), "-T", String(SECONDS), "-f", script];
+  const { stdout } = await promisify(execFile)(
+    "pgbench",
+    [...args, "-h", "127.0.0.1", "-p", String(port), "-U", user, database],
+    { env: { ...process.env, PGPASSWORD: password }, timeout: 60_000 },
+  ).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    throw new Error("pgbench is not installed (Debian: postgresql-contrib)");
+  });
+  const found = /^tps = ([\d.]+) \(without/m.exec(stdout)?.[1];
+  if (found === undefined) throw new Error(`pgbench said: ${stdout}`);
+  return Number(found);
+}
