@@ -342,7 +342,12 @@ function watch(
   const stop = store.watch(kind, ({ type, object }) => {
     if (here(object)) emit(type, shape(object));
   });
-  response.on("close", stop);
+  const seconds = Number(query.get("timeoutSeconds") ?? 0);
+  const timer = seconds > 0 ? setTimeout(() => response.end(), seconds * 1000) : undefined;
+  response.on("close", () => {
+    clearTimeout(timer);
+    stop();
+  });
 }
 
 function logs(query: ReadonlyMap<string, string>, response: ServerResponse): void {
