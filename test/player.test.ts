@@ -226,6 +226,106 @@ describe.runIf(withBrowser)("recordings", () => {
   );
 });
 
+describe.runIf(withBrowser)("large and terminal", () => {
+  test("a recording of 100 MB opens at once, scrolls, and shows any row of a large result", async () => {
+    const made = new MadeSession();
+    const filler = "x".repeat(960);
+    const rows = function* (count: number): Iterable<string[]> {
+      for (let i = 1; i <= count; i++) yield [String(i), filler];
+    };
+    for (let n = 0; n < 20_000; n++)
+      made.statement({ text: `SELECT ${n} AS n`, columns: ["n"], rows: [[String(n)]] });
+    made.statement({ text: "SELECT * FROM big", columns: ["id", "filler"], rows: rows(95_000) });
+    made.seal("CLIENT_TERMINATED");
+    expect(made.bytes).toBeGreaterThan(100_000_000);
+    await placeSession(edge.miniflare, made, { subject: "tina", issuer: edge.issuer });
+    await placeSegments(edge.miniflare, made);
+    await placeEnd(edge.miniflare, made, "CLIENT_TERMINATED");
+    const { context, page, faults } = await signIn(browser, edge.origin, "tina");
+    const began = performance.now();
+    await played(page, made);
+    await page.locator("#details td", { hasText: "0" }).first().waitFor();
+    const opened = performance.now() - began;
+    await page.locator("#state", { hasText: "closed: CLIENT_TERMINATED" }).waitFor({ timeout: 60_000 });
+    const whole = performance.now() - began;
+    // Scrolls from end to end while frames are counted.
+    const frames = (await page.evaluate(`new Promise((resolve) => {
+      const box = document.getElementById("items");
+      const gaps = [];
+      let last = performance.now();
+      let step = 0;
+      const next = (now) => {
+        gaps.push(now - last);
+        last = now;
+        box.scrollTop = (box.scrollHeight * ++step) / 120;
+        if (step < 120) requestAnimationFrame(next); else resolve(gaps.slice(1));
+      };
+      requestAnimationFrame(next);
+    })`)) as number[];
+    frames.sort((a, b) => a - b);
+    const figures = {
+      ...{
+        bytes: made.bytes,
+        segments: made.segments.length,
+        openedMs: Math.round(opened),
+        wholeMs: Math.round(whole),
+      },
+      ...{ frameP50: frames[60], frameP95: frames[114], frameMax: frames.at(-1) },
+    };
+    console.log(`100 MB recording: ${JSON.stringify(figures)}`);
+    expect(opened).toBeLessThan(whole);
+    expect(await page.locator(".item").count()).toBeLessThan(100);
+    await page.focus("#items");
+    await page.keyboard.press("End");
+    await page.keyboard.press("ArrowUp");
+    await page.locator("#details", { hasText: "Rows 1 to 100 of 95,000" }).waitFor();
+    const before = performance.now();
+    await page.fill('#details input[type="number"]', "77777");
+    await page.keyboard.press("Enter");
+    await page.locator("#details", { hasText: "Rows 77,701 to 77,800 of 95,000" }).waitFor();
+    console.log(`row 77,777 of 95,000 after ${Math.round(performance.now() - before)} ms`);
+    expect(await page.locator("#details tbody tr").nth(76).textContent()).toContain("77,77777777x");
+    await shoot(page, "player-large", false);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test("an exec session plays in the terminal player, without inline script, and inert", async () => {
+    const { context, page, faults } = await signIn(browser, edge.origin, "tina");
+    const made = new MadeSession();
+    made.statement({ text: "GET /api/v1/namespaces/shop/pods" });
+    made.statement({
+      text: "POST /api/v1/namespaces/shop/pods/api-1/exec?command=sh",
+      cast: [
+        '{"version":2,"width":80,"height":24,"title":"exec shop/api-1"}',
+        '[0.1,"o","$ ls\\r\\n"]',
+        '[0.4,"o","\\u001b[32mready.txt\\u001b[0m <img src=x onerror=alert(1)>\\r\\n"]',
+        '[0.5,"o","\\u001b]8;;https://evil.example\\u0007click\\u001b]8;;\\u0007\\r\\n"]',
+        '[0.9,"o","$ done\\r\\n"]',
+      ],
+    });
+    made.seal("SESSION_EXPIRED");
+    await placeSession(edge.miniflare, made, {
+      ...{ subject: "tina", issuer: edge.issuer, task: "pods", resource: "shop-cluster" },
+    });
+    await placeSegments(edge.miniflare, made);
+    await placeEnd(edge.miniflare, made, "SESSION_EXPIRED");
+    const answer = await page.goto(`${edge.origin}/recordings/${made.id}#s=2`);
+    const policy = answer!.headers()["content-security-policy"]!;
+    expect(policy).toContain("script-src 'self' 'wasm-unsafe-eval';");
+    expect(policy).not.toContain("unsafe-inline");
+    await page.locator(".ap-player").waitFor();
+    await page.locator(".ap-player .ap-overlay-start").click();
+    await page.locator(".ap-player", { hasText: "$ done" }).waitFor();
+    expect(await page.textContent(".ap-player")).toContain("<img src=x onerror=alert(1)>");
+    expect(await page.locator('.ap-player img, .ap-player a[href*="evil"]').count()).toBe(0);
+    expect(await violations(page)).toEqual([]);
+    await shoot(page, "terminal");
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+});
+
 /** Tricks, each in a place where the recording carries text of others. */
 const TRICKS: Readonly<Record<string, [text: string, shown: string]>> = {
   "ANSI colours and cursor": ["\u001b[31mred\u001b[2K\u001b[1A", "⟨U+001B⟩[31mred⟨U+001B⟩[2K⟨U+001B⟩[1A"],

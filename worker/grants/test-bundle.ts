@@ -18,7 +18,10 @@ export function testBundle(): Bundle {
   return {
     version: 1,
     digest: "0".repeat(64),
-    resources: { "orders-db": { name: "orders-db", type: "postgres", connector: "demo" } },
+    resources: {
+      "orders-db": { name: "orders-db", type: "postgres", connector: "demo" },
+      "shop-cluster": { name: "shop-cluster", type: "kubernetes", connector: "demo" },
+    },
     tasks: Object.fromEntries(tasks.map((task) => [task.name, task])),
   } as Bundle;
 }

@@ -247,7 +247,9 @@ async function readAll(): Promise<void> {
 function draw(): void {
   filter();
   drawState();
-  drawClock();
+  // The start is shown while the rest is read.
+  if (!list.selected && !wanted && shown[0]) seek(shown[0].at - started);
+  else drawClock();
 }
 
 async function run(): Promise<void> {
@@ -260,7 +262,6 @@ async function run(): Promise<void> {
         if (last && last !== list.selected) seek(recording.until - started);
       } else if (list.selected) list.refresh();
     } else drawState();
-    if (!list.selected && shown[0] && !wanted) seek(shown[0].at - started);
     if (recording.final !== null) return;
     byId("live").hidden = segments.ended;
     await new Promise((resolve) => setTimeout(resolve, segments.ended ? 5 * LIVE_MS : LIVE_MS));
