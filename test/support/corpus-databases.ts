@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { corpusFolder } from "./corpus.ts";
-import { debianPostgres, startPostgres, type TestPostgres } from "./postgres.ts";
+import { debianServers, startPostgres, type TestPostgres } from "./postgres.ts";
 
 /** Why the cases cannot run here; null when they can. */
 export function corpusObstacle(): string | null {
@@ -15,13 +15,10 @@ export function corpusObstacle(): string | null {
 /** The servers that the cases run on: PostgreSQL's version, and its programs when they are not the embedded ones. */
 export const corpusServers: readonly { readonly major: number; readonly programs?: string }[] = [
   { major: 18 },
-  ...[15].flatMap((major) => {
-    const programs = debianPostgres(major);
-    if (programs !== null) return [{ major, programs }];
-    console.warn(`not run on PostgreSQL ${major}: Debian's postgresql-${major} is not installed`);
-    return [];
-  }),
+  ...debianServers().filter(({ major }) => major !== 18),
 ];
+if (corpusServers.length === 1)
+  console.warn("run on the embedded PostgreSQL only: no other is installed (apt install postgresql)");
 
 /** Starts a server with the databases `na`, `nb` and `nm`. */
 export async function startCorpusDatabases(programs?: string): Promise<TestPostgres> {

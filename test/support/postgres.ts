@@ -3,7 +3,16 @@
  * a superuser `postgres` that needs no password. Also works for root, by running the server as another user.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { arch, platform, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,10 +32,12 @@ interface Owner {
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** The programs of Debian's `postgresql-<major>`; null when they are not installed. */
-export function debianPostgres(major: number): string | null {
-  const programs = `/usr/lib/postgresql/${major}/bin`;
-  return existsSync(join(programs, "initdb")) ? programs : null;
+/** The servers that Debian's packages `postgresql-<major>` installed: the folders of their programs. */
+export function debianServers(): { readonly major: number; readonly programs: string }[] {
+  const all = "/usr/lib/postgresql";
+  return (existsSync(all) ? readdirSync(all) : [])
+    .map((major) => ({ major: Number(major), programs: join(all, major, "bin") }))
+    .filter(({ programs }) => existsSync(join(programs, "initdb")));
 }
 
 /**
