@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { corpusFolder, type Database, judge, type Run, readCorpus } from "../../test/support/corpus.ts";
+import { corpusFolder, type Database, judge, readCorpus } from "../../test/support/corpus.ts";
 import { corpusObstacle, corpusServers, startCorpusDatabases } from "../../test/support/corpus-databases.ts";
 import { corpusTask } from "../../test/support/corpus-task.ts";
 import { testParser } from "../../test/support/parser.ts";
 import type { TestPostgres } from "../../test/support/postgres.ts";
-import { SqlLab } from "../../test/support/sql-lab.ts";
+import { KeptSessions, SqlLab } from "../../test/support/sql-lab.ts";
 
 const obstacle = corpusObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -26,18 +26,8 @@ describe.each(on)(
       await server?.stop();
     });
 
-    const gated: Run = async (database, sql, params) => {
-      const session = await lab.session(database, corpusTask);
-      const shown = await session.run(sql, params);
-      session.close();
-      return shown;
-    };
-    const raw: Run = async (database, sql, params) => {
-      const session = await lab.raw(database);
-      const shown = await session.run(sql, params);
-      session.close();
-      return shown;
-    };
+    const gated = new KeptSessions((database) => lab.session(database, corpusTask));
+    const raw = new KeptSessions((database) => lab.raw(database));
 
     for (const entry of readCorpus(corpusFolder()!).cases) {
       test(`${entry.id} ${entry.expect}`, async () => {
@@ -48,7 +38,7 @@ describe.each(on)(
           expect(effect).toBe(entry.expect === "deny" ? "deny" : "allow");
           return;
         }
-        expect(await judge(entry, gated, raw, lab.oids, major)).toBeNull();
+        expect(await judge(entry, gated.run, raw.run, lab.oids, major)).toBeNull();
       });
     }
   },

@@ -6,12 +6,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CorpusCase, judge, type Run } from "../../test/support/corpus.ts";
+import { type CorpusCase, judge } from "../../test/support/corpus.ts";
 import { corpusObstacle, corpusServers, startCorpusDatabases } from "../../test/support/corpus-databases.ts";
 import { corpusTask } from "../../test/support/corpus-task.ts";
 import { testParser } from "../../test/support/parser.ts";
 import type { TestPostgres } from "../../test/support/postgres.ts";
-import { SqlLab } from "../../test/support/sql-lab.ts";
+import { KeptSessions, SqlLab } from "../../test/support/sql-lab.ts";
 
 const obstacle = corpusObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -37,22 +37,13 @@ describe.each(obstacle ? [] : corpusServers)("on PostgreSQL $major", ({ major, p
   }, 120_000);
 
   afterAll(async () => {
+    await Promise.all([gated.close(), raw.close()]);
     await lab?.close();
     await server?.stop();
   });
 
-  const gated: Run = async (database, sql, params) => {
-    const session = await lab.session(database, corpusTask);
-    const shown = await session.run(sql, params);
-    session.close();
-    return shown;
-  };
-  const raw: Run = async (database, sql, params) => {
-    const session = await lab.raw(database);
-    const shown = await session.run(sql, params);
-    session.close();
-    return shown;
-  };
+  const gated = new KeptSessions((database) => lab.session(database, corpusTask));
+  const raw = new KeptSessions((database) => lab.raw(database));
 
   for (const [kind, expected] of Object.entries(kinds)) {
     test(kind, async () => {
@@ -61,7 +52,13 @@ describe.each(obstacle ? [] : corpusServers)("on PostgreSQL $major", ({ major, p
         .split("\n");
       const failures: string[] = [];
       for (const sql of statements) {
-        const failure = await judge({ id: "", category: "", sql, ...expected }, gated, raw, lab.oids, major);
+        const failure = await judge(
+          { id: "", category: "", sql, ...expected },
+          gated.run,
+          raw.run,
+          lab.oids,
+          major,
+        );
         if (failure) failures.push(`${sql}\n  ${failure}`);
       }
       expect(failures).toEqual([]);

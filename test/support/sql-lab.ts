@@ -8,7 +8,7 @@ import type { Parser } from "../../policies/postgres/parser.ts";
 import { encodeOptions, startupOptions } from "../../policies/postgres/pins.ts";
 import { scrubError, scrubNotice } from "../../policies/postgres/scrub.ts";
 import type { Task } from "../../policies/task.ts";
-import type { OidLookup, Transcript } from "./corpus.ts";
+import type { Database, OidLookup, Run, Transcript } from "./corpus.ts";
 import { RawSession } from "./raw-session.ts";
 
 /** The key of the token mask in tests. */
@@ -118,5 +118,34 @@ export class TaskSession {
 
   close(): void {
     this.#raw?.close();
+  }
+}
+
+interface Session {
+  run(sql: string, params?: readonly string[]): Promise<Transcript>;
+  close(): void;
+}
+
+/** Runs a statement on a session that is kept when the statement leaves no trace on it, else on one of its own. */
+export class KeptSessions {
+  readonly #open: (database: Database) => Promise<Session>;
+  readonly #kept = new Map<Database, Promise<Session>>();
+
+  constructor(open: (database: Database) => Promise<Session>) {
+    this.#open = open;
+  }
+
+  readonly run: Run = async (database, sql, params) => {
+    const traceless = /^(select|table|values|copy|explain)\b/i.test(sql) && !/set_config|;/i.test(sql);
+    const opened = (traceless && this.#kept.get(database)) || this.#open(database);
+    if (traceless) this.#kept.set(database, opened);
+    const session = await opened;
+    const shown = await session.run(sql, params);
+    if (!traceless) session.close();
+    return shown;
+  };
+
+  async close(): Promise<void> {
+    for (const session of this.#kept.values()) (await session).close();
   }
 }
