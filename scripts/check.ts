@@ -1,5 +1,5 @@
 /**
- * The checks that are not tests: formatter and linter, types, and a dry run of the deployment.
+ * The checks that are not tests: formatter and linter, types, generated references, and a dry run of the deployment.
  * Prints one line a check; exit code 1 when any failed.
  */
 import { spawnSync } from "node:child_process";
@@ -8,23 +8,24 @@ import { join } from "node:path";
 const root = join(import.meta.dirname, "..");
 
 const checks: { name: string; script: string; args: string[] }[] = [
-  { name: "format and lint", script: "@biomejs/biome/bin/biome", args: ["ci", "."] },
-  { name: "types", script: "typescript/bin/tsc", args: ["-p", "."] },
+  { name: "format and lint", script: "node_modules/@biomejs/biome/bin/biome", args: ["ci", "."] },
+  { name: "types", script: "node_modules/typescript/bin/tsc", args: ["-p", "."] },
   {
     name: "types of the console's scripts",
-    script: "typescript/bin/tsc",
+    script: "node_modules/typescript/bin/tsc",
     args: ["-p", "worker/console/browser"],
   },
+  { name: "reference of audit events", script: "scripts/generate-audit.ts", args: ["--check"] },
   {
     name: "deployment dry run",
-    script: "wrangler/bin/wrangler.js",
+    script: "node_modules/wrangler/bin/wrangler.js",
     args: ["deploy", "--dry-run", "--outdir", "dist/worker"],
   },
 ];
 
 let failed = 0;
 for (const check of checks) {
-  const run = spawnSync(process.execPath, [join(root, "node_modules", check.script), ...check.args], {
+  const run = spawnSync(process.execPath, [join(root, check.script), ...check.args], {
     cwd: root,
     encoding: "utf8",
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1" },

@@ -20,18 +20,25 @@ export interface Actor {
 
 /** Fields that every event may carry. `id` and `time` are given by the outbox. */
 export interface EventFacts {
+  /** Who did it; absent where nobody is known. */
   readonly actor?: Actor;
+  /** Id of the session. */
   readonly session?: string;
+  /** Id of the grant or request. */
   readonly grant?: string;
+  /** Name of the task. */
   readonly task?: string;
   /** Digest of the task the decision was made under. */
   readonly taskDigest?: string;
+  /** Name of the resource. */
   readonly resource?: string;
   /** Reason code of the decision, refusal or ending. */
   readonly reason?: string;
   /** `tasks/x.yaml:12`. */
   readonly rule?: string;
+  /** Name of the connector. */
   readonly connector?: string;
+  /** Where the request came from, as the platform says. */
   readonly client?: { readonly ip?: string; readonly userAgent?: string };
 }
 
@@ -41,14 +48,17 @@ export interface EventData {
   "auth.refused": { message: string };
   /** Someone signed in through the edge. */
   "auth.login": { method: "browser" | "device" | "exchange"; client: string };
+  /** Someone signed out at the edge. */
   "auth.logout": { client: string };
   /** A token of the edge was issued. */
   "token.issued": { jti: string; audience: string; expires: number };
+  /** A token of the edge was revoked. */
   "token.revoked": { jti: string };
   /** A session was refused before it began. */
   "session.refused": { message: string };
-  /** Recorded before the first byte is forwarded. */
+  /** A session starts. Recorded before the first byte is forwarded. */
   "session.start": { params: Record<string, string>; statedReason: string | null };
+  /** A session is over: why, its counts, and the edge's running roots of the recording. */
   "session.end": {
     message: string;
     statements: number;
@@ -58,6 +68,7 @@ export interface EventData {
     roots: Json;
     durationMs: number;
   };
+  /** Somebody, or the end of a grant, ended a running session. */
   "session.killed": { message: string };
   /** A decision on a statement. */
   "statement.decided": {
@@ -74,6 +85,7 @@ export interface EventData {
   };
   /** A second wall was touched: something passed the first. */
   "session.alarm": { message: string; detail: Json };
+  /** A grant was asked for: by a person, by a session that opened (`implicit`), or for one held statement. */
   "grant.requested": {
     kind: GrantKind;
     params: Record<string, string>;
@@ -81,26 +93,45 @@ export interface EventData {
     durationMs: number;
     needed: number;
   };
+  /** A person approved a request. */
   "grant.approved": { approvals: number; needed: number; comment: string | null };
+  /** A person denied a request. */
   "grant.denied": { comment: string | null };
+  /** The approvals are complete: the grant can be used until `expires`. */
   "grant.active": { expires: number };
+  /** The budget is used up, or the approved statement ran. */
   "grant.used": { message: string };
+  /** The time of a grant, or of a request that nobody decided, is over. */
   "grant.expired": { message: string };
+  /** A grant was ended before its time, or a request was withdrawn. */
   "grant.revoked": { message: string; sessions: number };
   /** An approval was not counted, or something was asked that nobody may ask. */
   "grant.refused": { message: string };
   /** How long the sessions of a revoked grant took to end. */
   "grant.sessions_ended": { sessions: number; failed: number; ms: number };
+  /** An administrator disabled an identity: its logins, grants and sessions end. */
   "identity.disabled": { issuer: string; subject: string; why: string };
+  /** An administrator enabled an identity again. */
   "identity.enabled": { issuer: string; subject: string };
+  /** An administrator opened an enrolment: a code for one key. */
   "connector.enrolment": { expires: number };
+  /** A connector's key was enrolled. */
   "connector.enrolled": { thumbprint: string };
+  /** A connector connected. */
   "connector.online": { version: string; resources: readonly string[] };
+  /** The last connection of a connector is gone. */
   "connector.offline": { message: string };
+  /** A connector, or who says to be one, was not accepted; or an administrator removed it. */
   "connector.refused": { message: string };
+  /** Somebody read a recording. `sequence` is the segment when only one was asked for. */
   "recording.read": { sequence: number | null };
+  /** Something of a recording is missing. */
   "recording.gap": { message: string };
+  /** Other policies came into force. */
   "policy.changed": { from: string | null; to: string };
+  /** A notification was taken by its receiver, at this try. */
+  "notification.sent": { endpoint: string; event: string; tries: number };
+  /** A notification was given up after its last try. */
   "notification.failed": { endpoint: string; message: string };
 }
 

@@ -38,6 +38,7 @@ async function insertBatch(db: D1Database, events: readonly string[]): Promise<v
 export interface EventFilter {
   readonly issuer?: string;
   readonly subject?: string;
+  /** A type, or all types of a kind: `grant.*`. */
   readonly type?: string;
   readonly severity?: string;
   readonly session?: string;
@@ -67,7 +68,9 @@ export async function listEvents(db: D1Database, filter: EventFilter): Promise<A
   };
   add("issuer = ?", filter.issuer);
   add("subject = ?", filter.subject);
-  add("type = ?", filter.type);
+  if (filter.type?.endsWith(".*"))
+    add("type GLOB ?", `${filter.type.slice(0, -2).replace(/[^a-z_.]/g, "")}.*`);
+  else add("type = ?", filter.type);
   add("severity = ?", filter.severity);
   add("session = ?", filter.session);
   add("grant_id = ?", filter.grant);

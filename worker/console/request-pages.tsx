@@ -2,6 +2,7 @@
 import type { Task } from "../../policies/task.ts";
 import { durationWords } from "../../policies/units.ts";
 import { taskInWords } from "../../policies/words.ts";
+import type { AuditEvent } from "../audit/events.ts";
 import type { HeldStatement } from "../grants/grant.ts";
 import type { GrantRow } from "../grants/ledger.ts";
 import type { GrantView } from "../grants/object.ts";
@@ -66,8 +67,10 @@ function RequestTable(props: { caption: string; rows: readonly GrantRow[] }) {
   );
 }
 
-export function RequestPage(props: Signed & { view: GrantView; task: Task | null }) {
-  const { visitor, view, task } = props;
+export function RequestPage(
+  props: Signed & { view: GrantView; task: Task | null; deliveries?: readonly AuditEvent[] },
+) {
+  const { visitor, view, task, deliveries = [] } = props;
   const { grant } = view;
   return (
     <Page
@@ -131,6 +134,7 @@ export function RequestPage(props: Signed & { view: GrantView; task: Task | null
           </dd>
         </dl>
       </section>
+      {deliveries.length > 0 ? <Deliveries of={deliveries} /> : null}
       {grant.statement ? <StatementCard statement={grant.statement} /> : null}
       {task && !grant.statement ? <TaskCard task={task} /> : null}
       {view.mayDecide ? (
@@ -169,6 +173,27 @@ export function RequestPage(props: Signed & { view: GrantView; task: Task | null
         </form>
       ) : null}
     </Page>
+  );
+}
+
+/** Who was told of the request, and where that failed. */
+function Deliveries(props: { of: readonly AuditEvent[] }) {
+  return (
+    <details>
+      <summary>{`Notifications: ${props.of.length}`}</summary>
+      <ul>
+        {props.of.map((event) => (
+          <li>
+            <Time ms={event.time} />{" "}
+            {event.type === "notification.sent"
+              ? `${event.data.event} to ${event.data.endpoint}, taken at try ${event.data.tries}`
+              : event.type === "notification.failed"
+                ? `given up at ${event.data.endpoint}: ${event.data.message}`
+                : ""}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

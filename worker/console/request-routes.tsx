@@ -1,6 +1,7 @@
 /** Requests: the inbox, asking, and deciding. */
 import type { Hono } from "hono";
 import type { Bundle } from "../../policies/task.ts";
+import { listEvents } from "../audit/store.ts";
 import { askForGrant, decideOn, revokeGrant, viewGrant } from "../grants/ask.ts";
 import { listGrants } from "../grants/ledger.ts";
 import { durationMs } from "../grants/routes.ts";
@@ -67,6 +68,7 @@ export function requestRoutes(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
         visitor={visitor}
         view={view}
         task={task?.digest === view.grant.taskDigest ? task : null}
+        deliveries={await listEvents(context.env.DB, { grant: view.grant.id, type: "notification.*" })}
       />,
     );
   });

@@ -74,11 +74,13 @@ test("what was not taken stays in the object and is sent when it is due", async 
     const notifications = new Notifications(state.storage.sql, env);
     notifications.add(event);
     notifications.add(event);
-    expect(await notifications.send(1000)).toEqual({ tried: 1, givenUp: [] });
+    expect(await notifications.send(1000)).toEqual({ tried: 1, sent: [], givenUp: [] });
     expect(notifications.nextDue).toBe(6000);
-    expect(await notifications.send(5999)).toEqual({ tried: 0, givenUp: [] });
+    expect(await notifications.send(5999)).toEqual({ tried: 0, sent: [], givenUp: [] });
     up = true;
-    await notifications.send(6000);
+    expect((await notifications.send(6000)).sent).toEqual([
+      { endpoint: "hooks.example.com", event: "grant.requested", grant: "0-1", tries: 2 },
+    ]);
     expect(notifications.nextDue).toBeNull();
     expect(calls).toBe(2);
     up = false;
@@ -89,6 +91,6 @@ test("what was not taken stays in the object and is sent when it is due", async 
       now = Math.max(now, notifications.nextDue);
       givenUp = (await notifications.send(now)).givenUp;
     }
-    expect(givenUp).toEqual([{ endpoint: "hooks.example.com", message: "answered 500" }]);
+    expect(givenUp).toEqual([{ endpoint: "hooks.example.com", grant: "0-1", message: "answered 500" }]);
   });
 });

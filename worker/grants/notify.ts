@@ -91,6 +91,26 @@ export async function deliver(env: NotifyEnv, delivery: Delivery, now: number): 
   }
 }
 
+/** For the delivery log: what was taken, where, about what, at which try. Of an endpoint only its host is told. */
+export interface Sent {
+  readonly endpoint: string;
+  readonly event: string;
+  readonly grant: string;
+  readonly tries: number;
+}
+
+export interface GivenUp {
+  readonly endpoint: string;
+  readonly grant: string;
+  readonly message: string;
+}
+
+function aboutOf(delivery: Delivery): Omit<Sent, "tries"> {
+  const { type, data } = JSON.parse(delivery.body) as { type: string; data: { request?: string } };
+  const event = type.replace(/^wicketgate\./, "");
+  return { endpoint: new URL(delivery.url).host, event, grant: data.request ?? "" };
+}
+
 /** The notifications of one object that are not taken yet. */
 export class Notifications {
   readonly #sql: SqlStorage;
@@ -114,7 +134,7 @@ export class Notifications {
   }
 
   /** Sends what is due; each is noted as tried before, so that a crash does not send it without end. */
-  async send(now: number): Promise<{ tried: number; givenUp: { endpoint: string; message: string }[] }> {
+  async send(now: number): Promise<{ tried: number; sent: Sent[]; givenUp: GivenUp[] }> {
     const due = this.#sql
       .exec<{ id: string; url: string; body: string; tries: number }>(
         "SELECT id, url, body, tries FROM deliveries WHERE due <= ? LIMIT 20",
@@ -126,16 +146,19 @@ export class Notifications {
       this.#sql.exec("UPDATE deliveries SET tries = ?, due = ? WHERE id = ? AND url = ?", ...values);
     };
     for (const one of due) setDue(one, now + 2 * TIMEOUT_MS + (retryAfter(one.tries + 1) ?? 0));
-    const givenUp: { endpoint: string; message: string }[] = [];
+    const sent: Sent[] = [];
+    const givenUp: GivenUp[] = [];
     const sendOne = async (one: Delivery): Promise<void> => {
       const failure = await deliver(this.#env, one, now);
       const wait = failure === null ? null : retryAfter(one.tries + 1);
       if (wait !== null) return setDue(one, now + wait);
       this.#sql.exec("DELETE FROM deliveries WHERE id = ? AND url = ?", one.id, one.url);
-      if (failure !== null) givenUp.push({ endpoint: new URL(one.url).host, message: failure });
+      const about = aboutOf(one);
+      if (failure === null) sent.push({ ...about, tries: one.tries + 1 });
+      else givenUp.push({ endpoint: about.endpoint, grant: about.grant, message: failure });
     };
     await Promise.all(due.map(sendOne));
-    return { tried: due.length, givenUp };
+    return { tried: due.length, sent, givenUp };
   }
 
   /** When the next one is due, ms since the epoch; null when none waits. */

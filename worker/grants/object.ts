@@ -495,11 +495,12 @@ export class GrantObject extends DurableObject<GrantEnv> {
   }
 
   async #notify(): Promise<void> {
-    const sent = await this.#notifications.send(Date.now());
-    for (const { endpoint, message } of sent.givenUp) {
-      this.#outbox.add({ type: "notification.failed", severity: "warn", data: { endpoint, message } });
-    }
-    if (sent.tried > 0) await this.#schedule();
+    const { tried, sent, givenUp } = await this.#notifications.send(Date.now());
+    for (const { grant, ...data } of sent)
+      this.#outbox.add({ type: "notification.sent", severity: "info", grant, data });
+    for (const { grant, ...data } of givenUp)
+      this.#outbox.add({ type: "notification.failed", severity: "warn", grant, data });
+    if (tried > 0) await this.#schedule();
   }
 
   /** Brings D1 up to date; what fails is tried again by the alarm. Never throws. */
