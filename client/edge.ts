@@ -57,7 +57,7 @@ export function openEdge(options: EdgeOptions): Edge {
   const login = findLogin(origin);
   if (!login) throw loginRequired(origin, "you are not logged in");
   if (isOver(login, 0) && login.refresh === undefined) throw loginRequired(origin, "your login has expired");
-  return { origin, token: () => loginToken(origin) };
+  return { origin, token: () => loginToken(origin, login) };
 }
 
 /** A token that has less time left is renewed before it is used, milliseconds. */
@@ -67,14 +67,18 @@ function isOver({ expires }: Login, early: number): boolean {
   return expires !== null && expires - early <= Date.now();
 }
 
-/** The token of the login that is kept, renewed when it is about to end. */
-async function loginToken(origin: string): Promise<string> {
+/**
+ * The token of the login that is kept, renewed when it is about to end. Who logs in as somebody else meanwhile does
+ * not change who a running command is.
+ */
+async function loginToken(origin: string, begun: Login): Promise<string> {
   const kept = (): Login => {
     const login = findLogin(origin);
     if (!login) throw loginRequired(origin, "you are not logged in");
     return login;
   };
-  const login = kept();
+  const found = kept();
+  const login = found.name === begun.name ? found : begun;
   if (!isOver(login, RENEW_MS)) return login.token;
   if (login.refresh === undefined) {
     if (isOver(login, 0)) throw loginRequired(origin, "your login has expired");
@@ -83,6 +87,7 @@ async function loginToken(origin: string): Promise<string> {
   const { refreshLogin } = await import("./oauth.ts");
   return withLoginLock(async () => {
     const now = kept();
+    if (now.name !== begun.name) throw loginRequired(origin, `somebody else logged in (${now.name})`);
     if (!isOver(now, RENEW_MS) || now.refresh === undefined) return now.token;
     const tokens = await refreshLogin(origin, now.refresh);
     if (!tokens) throw loginRequired(origin, "your login has ended");

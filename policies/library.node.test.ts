@@ -21,6 +21,7 @@ test("the demo library has no problem, not even a warning", () => {
   const compiled = compileLibrary(files);
   expect(compiled.problems).toEqual([]);
   expect(compiled.ok && Object.keys(compiled.library.bundle.tasks)).toEqual([
+    "order-lookup",
     "orders-analyst",
     "refund-investigation",
     "warehouse-shipping",

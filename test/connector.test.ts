@@ -103,7 +103,7 @@ async function recorded(session: string): Promise<Uint8Array[]> {
   return segments;
 }
 
-const refund: Door = { person: "tina", task: "refund-investigation", reason: "INC-1", params: "customer=7" };
+const refund: Door = { person: "tina", task: "order-lookup", reason: "INC-1", params: "customer=7" };
 
 describe("a session", () => {
   test("is opened with the connector's own login and masked, and its recording verifies", async () => {

@@ -35,7 +35,7 @@ async function started(options: Parameters<typeof startSystem>[0] = {}): Promise
   return system;
 }
 
-const refund = ["--task", "refund-investigation", "--param", "customer=7", "--reason", "INC-7"];
+const refund = ["--task", "order-lookup", "--param", "customer=7", "--reason", "INC-7"];
 const program = (...args: string[]) =>
   spawn(process.execPath, [join(root, "bin", "wicket.js"), ...args], { stdio: "pipe" });
 

@@ -79,7 +79,7 @@ async function summary(id: string) {
   }>;
 }
 
-const refund: Door = { person: "tina", task: "refund-investigation", reason: "INC-1", params: "customer=7" };
+const refund: Door = { person: "tina", task: "order-lookup", reason: "INC-1", params: "customer=7" };
 
 describe.each([
   ["wicket.pg.v1", false],
@@ -91,7 +91,7 @@ describe.each([
     expect(rows).toEqual([{ id: 7, email: "t***@example.com", ssn: "XXX-XX-XXXX", country: "CH" }]);
     const refused = await client.query("select token from secrets").catch((error: Error) => error);
     expect(refused).toMatchObject({ code: "42501" });
-    expect((refused as { hint?: string }).hint).toContain("tasks/refund-investigation.yaml:");
+    expect((refused as { hint?: string }).hint).toContain("tasks/order-lookup.yaml:");
     expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
     await client.end();
   });

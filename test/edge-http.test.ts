@@ -232,7 +232,7 @@ test("what people can do and who they are", async () => {
   expect(refund).toMatchObject({
     may: true,
     why: null,
-    needsApproval: false,
+    needsApproval: true,
     params: { customer: "integer" },
   });
   const stock = body.tasks.find((task: { name: string }) => task.name === "warehouse-shipping");

@@ -23,7 +23,7 @@ afterAll(async () => {
   expect(await system?.stop()).toBe(0);
 });
 
-const refund = ["--task", "refund-investigation", "--param", "customer=7", "--reason", "INC-7"];
+const refund = ["--task", "order-lookup", "--param", "customer=7", "--reason", "INC-7"];
 const connect = (...program: string[]) => ["connect", "orders-db", ...refund, "--", ...program];
 const psql = (...commands: string[]) => connect("psql", "-X", ...commands.flatMap((sql) => ["-c", sql]));
 
@@ -67,7 +67,7 @@ describe("the first day", () => {
     const out = await system.wicket(psql("select * from customers", "select token from secrets"));
     expect(out.stdout).toMatch(/\n {2}7 \| \w\*\*\*@example\.com +\| XXX-XX-XXXX \| \w\w\n/);
     expect(out.stderr).toContain("does not grant select on public.secrets");
-    expect(out.stderr).toContain("tasks/refund-investigation.yaml:");
+    expect(out.stderr).toContain("tasks/order-lookup.yaml:");
     expect(out.code).toBe(1);
     expect((await system.wicket(psql("select 1"))).code).toBe(0);
     expect((await system.wicket(connect("sh", "-c", "exit 42"))).code).toBe(42);
@@ -85,8 +85,9 @@ describe("the first day", () => {
     const copy = await system.wicket(psql("copy (select id, status from orders) to stdout"));
     expect(copy.stdout).toMatch(/^\d+\t\w+\n/);
     const script =
-      "begin;\nupdate orders set status = 'refunded';\nselect distinct status from orders;\nrollback;\n";
-    const piped = await system.wicket(connect("psql", "-XAt", "-v", "ON_ERROR_STOP=1"), { input: script });
+      "begin;\nupdate orders set status = 'refunded' where customer_id = 7;\nselect distinct status from orders where customer_id = 7;\nrollback;\n";
+    const ship = ["connect", "orders-db", "--task", "warehouse-shipping", "--", "psql", "-XAt"];
+    const piped = await system.wicket([...ship, "-v", "ON_ERROR_STOP=1"], { as: "omar", input: script });
     expect(piped.stdout).toBe("BEGIN\nUPDATE 4\nrefunded\nROLLBACK\n");
     expect(piped.code).toBe(0);
   });
@@ -127,7 +128,7 @@ describe("the first day", () => {
     const list = JSON.parse((await system.wicket(["sessions", "--json"])).stdout);
     const { id } = list.sessions[0];
     expect((await system.wicket(["sessions"])).stdout).toContain(id);
-    expect((await system.wicket(["sessions", "show", id])).stdout).toContain("refund-investigation");
+    expect((await system.wicket(["sessions", "show", id])).stdout).toContain("order-lookup");
     expect((await system.wicket(["sessions", "show", id], { as: "omar" })).code).toBe(2);
     const gone = new Promise((resolve) => client.once("end", resolve));
     const kill = await system.wicket(["sessions", "kill", id, "--reason", "lunch"], { as: "operator" });
@@ -142,7 +143,7 @@ describe("the first day", () => {
     expect(play.stdout).toContain("select id, email from customers where id = $1");
     expect(play.stdout).toContain("$1 = 7");
     expect(play.stdout).toMatch(/7 {3}\w\*\*\*@example\.com/);
-    expect(play.stdout).toMatch(/denied: .*\(RELATION_NOT_GRANTED, tasks\/refund-investigation\.yaml:\d+\)/);
+    expect(play.stdout).toMatch(/denied: .*\(RELATION_NOT_GRANTED, tasks\/order-lookup\.yaml:\d+\)/);
     expect(play.stdout).toContain("SESSION_KILLED");
     const json = JSON.parse((await system.wicket(["play", id, "--json"])).stdout);
     expect(json).toMatchObject({ verified: true, complete: true });

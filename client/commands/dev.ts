@@ -85,13 +85,30 @@ function showReady(ready: DevSystem["ready"]): void {
   say(`  npx wicket login --as ${person}${edge}`);
   say("  npx wicket tasks");
   if (ready.resources.includes("orders-db") && person === "tina") {
-    say(
-      "  npx wicket connect orders-db --task refund-investigation --param customer=7 --reason INC-7 -- psql",
-    );
+    say("  npx wicket connect orders-db --task order-lookup --param customer=7 --reason INC-7 -- psql");
   }
   say("  npx wicket sessions");
   say("");
+  if (ready.resources.includes("orders-db") && person === "tina" && names.includes("lee")) {
+    showApproval(ready.edge, edge);
+  }
   say("Ctrl-C stops everything and leaves nothing behind.");
+}
+
+/** How to try an approval: the command waits, so these lines are for two terminals. */
+function showApproval(origin: string, edge: string): void {
+  const ask = "--task refund-investigation --param customer=7 --reason INC-8";
+  say("A task that lee must approve, and each of its updates once more; tina asks and waits:");
+  say("");
+  say(`    npx wicket connect orders-db ${ask} -- psql`);
+  say("");
+  say(`lee says yes at ${origin}/requests (sign in as lee, with any password), or in a third terminal:`);
+  say("");
+  say("    export XDG_CONFIG_HOME=$(mktemp -d)    # lee's login, beside tina's");
+  say(`    npx wicket login --as lee${edge}`);
+  say("    npx wicket requests");
+  say("    npx wicket approve REQUEST");
+  say("");
 }
 
 function parsePort(text: string): number {

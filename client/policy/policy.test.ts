@@ -40,7 +40,7 @@ test("check is content with the demo library", async () => {
   expect(await wicket("check", "--strict")).toMatchObject({
     code: 0,
     out: "",
-    err: expect.stringContaining("3 tasks"),
+    err: expect.stringContaining("4 tasks"),
   });
   const json = JSON.parse((await wicket("check", "--json")).out);
   expect(json).toMatchObject({ ok: true, problems: [], digest: expect.stringMatching(/^[0-9a-f]{64}$/) });
@@ -150,6 +150,7 @@ test("who-can asks each task's own decider", async () => {
       }[]
     ).map(({ task, people, masked }) => [task, people, masked]);
   expect(await who("select", "public.customers.email")).toEqual([
+    ["order-lookup", ["tina", "lee"], true],
     ["orders-analyst", ["lee", "ada"], true],
     ["refund-investigation", ["tina", "lee"], true],
   ]);
