@@ -1,6 +1,7 @@
 /** The `wicket` command line. */
 import { Command } from "commander";
 import manifest from "../package.json" with { type: "json" };
+import { auditCommand } from "./commands/audit.ts";
 import { connectCommand } from "./commands/connect.ts";
 import { connectorCommand } from "./commands/connector.ts";
 import { devCommand } from "./commands/dev.ts";
@@ -38,6 +39,7 @@ async function program(): Promise<Command> {
     ...requestCommands(),
     sessionsCommand(),
     playCommand(),
+    auditCommand(),
     recordingCommand({
       out,
       err: say,

@@ -3,17 +3,26 @@ import type { AuditEvent } from "../audit/events.ts";
 import { Foreign, Page, Person, type Signed, Time } from "./layout.tsx";
 
 export function AuditPage(props: Signed & { events: AuditEvent[]; query: Readonly<Record<string, string>> }) {
-  const fields = ["text", "type", "task", "resource", "session", "grant"] as const;
+  const fields = [
+    ["text", "Person or code", "text"],
+    ["type", "Type", "text"],
+    ["task", "Task", "text"],
+    ["resource", "Resource", "text"],
+    ["session", "Session", "text"],
+    ["grant", "Grant", "text"],
+    ["since", "From (UTC)", "datetime-local"],
+    ["until", "To (UTC)", "datetime-local"],
+  ] as const;
   const last = props.events.at(-1);
   const next = new URLSearchParams({ ...props.query, before: last?.id ?? "" });
   return (
     <Page title="Audit" path="/audit" visitor={props.visitor}>
       <search>
         <form class="row" method="get" action="/audit">
-          {fields.map((name) => (
+          {fields.map(([name, label, type]) => (
             <label>
-              {name === "text" ? "person or code" : name}
-              <input name={name} value={props.query[name] ?? ""} autocomplete="off" />
+              {label}
+              <input name={name} type={type} value={props.query[name] ?? ""} autocomplete="off" />
             </label>
           ))}
           <button type="submit" class="main">
