@@ -344,6 +344,12 @@ describe("recordings", () => {
     const { body } = await lab.call("ada", "GET", `/api/audit?session=${sid}&type=recording.read`);
     expect(body.events.length).toBe(2);
     expect(body.events[0].actor.subject).toBe("ada");
+    const index = `/api/sessions/${sid}/recording/index`;
+    expect((await lab.call("tina", "GET", index)).status).toBe(404);
+    const answer = await lab.call("ana", "GET", index);
+    expect(answer.body).toMatchObject({ next: null, segments: [{ sequence: 0, damaged: false }] });
+    expect((await lab.call("ana", "GET", `${index}?after=0`)).body).toEqual({ next: null, segments: [] });
+    expect((await lab.call("ana", "GET", `${index}?after=x`)).status).toBe(400);
   });
 
   test("R2 segments that are changed, reordered, spliced, or come from elsewhere are refused", async () => {

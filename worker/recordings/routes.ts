@@ -15,6 +15,7 @@ import { proofDocument } from "../log/proofs.ts";
 import { isSessionId } from "../sessions/ticket.ts";
 import { noteSegment } from "./ledger.ts";
 import { mayRead, tellReading } from "./reading.ts";
+import { INDEX_PAGE, indexSegments } from "./segment-index.ts";
 import { getSegment, listSegments, putSegment } from "./store.ts";
 
 interface Routes {
@@ -40,6 +41,20 @@ export function recordingRoutes(): Hono<Routes> {
     const object = last && (await getSegment(context.env.RECORDINGS, sid, last.sequence));
     const read = object && readSegment(new Uint8Array(await object.arrayBuffer()));
     return context.json({ segments, final: read?.ok ? (read.header.final?.reason ?? null) : null });
+  });
+
+  /** What stands where, a page at a time: `?after=N` goes on behind segment N; `next` is the next page's. */
+  app.get("/api/sessions/:id/recording/index", requireCaller() as never, async (context) => {
+    const after = context.req.query("after");
+    const from = after === undefined ? -1 : sequenceFrom(after);
+    if (from === null) return refuse(400, "AFTER_INVALID", "`after` is the number of a segment");
+    const sid = await readable(context, after === undefined ? null : from);
+    if (sid === null) return problem(unknownSession);
+    const stored = await listSegments(context.env.RECORDINGS, sid, from);
+    const page = stored.slice(0, INDEX_PAGE);
+    const segments = await indexSegments(context.env.RECORDINGS, sid, page);
+    const next = stored.length > page.length ? page.at(-1)!.sequence : null;
+    return context.json({ segments, next }, 200, { "cache-control": "private, no-store" });
   });
 
   app.get("/api/sessions/:id/recording/proof", requireCaller() as never, async (context) => {
