@@ -71,6 +71,7 @@ function miniflareOptions(
     compatibilityFlags: ["no_web_socket_compression"],
     durableObjects: {
       SESSIONS: object("SessionObject"),
+      REQUESTS: object("RequestObject"),
       GRANTS: object("GrantObject"),
       CONNECTORS: object("ConnectorObject"),
       LOG: object("LogObject"),

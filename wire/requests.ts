@@ -31,6 +31,8 @@ const request = v.object({
     groups: v.pipe(v.array(v.pipe(v.string(), v.maxLength(256))), v.maxLength(64)),
     extra: v.record(v.pipe(v.string(), v.maxLength(64)), v.array(v.pipe(v.string(), v.maxLength(512)))),
   }),
+  /** So many facts of the session must be in its recording before this is sent to the target. */
+  after: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0),
 });
 const credit = v.object({ t: v.literal("credit"), bytes: number });
 const eof = v.object({ t: v.literal("eof") });

@@ -15,6 +15,7 @@ test.each([
   ["ISSUERS", '[{"issuer":"x"}]'],
   ["RECORDINGS", null],
   ["SESSIONS", undefined],
+  ["REQUESTS", undefined],
 ])("%s = %j is named as what is wrong", (name, value) => {
   expect(() => bindingsFrom({ ...env, [name]: value })).toThrow(name);
 });

@@ -4,6 +4,7 @@
  */
 import type { ConnectorObject } from "./connectors/object.ts";
 import type { ConsoleEnv } from "./console/session.ts";
+import type { RequestObject } from "./gateway/request-object.ts";
 import type { GrantObject } from "./grants/object.ts";
 import { issuersFrom } from "./identity/issuers.ts";
 import type { LogRoutesEnv } from "./log/routes.ts";
@@ -12,6 +13,7 @@ import type { SessionObject } from "./sessions/object.ts";
 /** The checked bindings. */
 export interface Bindings extends ConsoleEnv, LogRoutesEnv {
   readonly SESSIONS: DurableObjectNamespace<SessionObject>;
+  readonly REQUESTS: DurableObjectNamespace<RequestObject>;
   readonly GRANTS: DurableObjectNamespace<GrantObject>;
   readonly CONNECTORS: DurableObjectNamespace<ConnectorObject>;
   readonly RECORDINGS: R2Bucket;
@@ -38,7 +40,7 @@ export function bindingsFrom(env: object): Bindings {
 }
 
 function check(env: Record<string, unknown>): Bindings {
-  for (const name of ["SESSIONS", "GRANTS", "CONNECTORS", "LOG", "RECORDINGS", "DB"]) {
+  for (const name of ["SESSIONS", "REQUESTS", "GRANTS", "CONNECTORS", "LOG", "RECORDINGS", "DB"]) {
     if (typeof env[name] !== "object" || env[name] === null) fail(`the binding ${name} is missing`);
   }
   const origin = env["EDGE_ORIGIN"];

@@ -6,6 +6,7 @@ import { connectorRoutes } from "./connectors/routes.ts";
 import { consoleRoutes } from "./console/routes.tsx";
 import { type Bindings, bindingsFrom, MisconfiguredError } from "./env.ts";
 import { openPostgres } from "./gateway/postgres.ts";
+import { serveDoor } from "./gateway/request-door.ts";
 import { grantRoutes } from "./grants/routes.ts";
 import { ambiguousPath, shieldAnswer } from "./headers.ts";
 import { type Caller, problem, requireCaller } from "./identity/http.ts";
@@ -18,6 +19,7 @@ import { sessionRoutes } from "./sessions/routes.ts";
 import { VERSION } from "./version.ts";
 
 export { ConnectorObject } from "./connectors/object.ts";
+export { RequestObject } from "./gateway/request-object.ts";
 export { GrantObject } from "./grants/object.ts";
 export { LogObject } from "./log/sequencer.ts";
 export { SessionObject } from "./sessions/object.ts";
@@ -87,6 +89,13 @@ app.route("/log", logRoutes<Bindings>(mayReadEntries) as never);
 app.route("/", identityRoutes(bundle) as never);
 app.route("/", grantRoutes(bundle) as never);
 app.route("/", consoleRoutes(bundle) as never);
+
+for (const door of ["/k8s/:resource", "/k8s/:resource/*", "/http/:resource", "/http/:resource/*"]) {
+  app.all(door, async (context) => {
+    const { req, env } = context;
+    return (await serveDoor(req.raw, env, bundle, Date.now())) ?? context.notFound();
+  });
+}
 
 app.notFound(() => problem({ status: 404, code: "NOT_FOUND", message: "there is nothing here", hint: "" }));
 

@@ -7,7 +7,13 @@
  * the name when an administrator opened an enrolment that says so.
  */
 import { DurableObject } from "cloudflare:workers";
-import { type Dial, encodeConnectorControl, type Hello, parseConnectorControl } from "../../wire/control.ts";
+import {
+  type Dial,
+  type DialFailed,
+  encodeConnectorControl,
+  type Hello,
+  parseConnectorControl,
+} from "../../wire/control.ts";
 import { CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
 import type { Actor, NewEvent } from "../audit/events.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
@@ -16,6 +22,7 @@ import { type Bindings, bindingsFrom } from "../env.ts";
 import { type Problem, problem } from "../identity/http.ts";
 import { hashOf } from "../identity/secrets.ts";
 import { connectorKey } from "../log/session.ts";
+import { readChannel, requestObjectName, sessionObject } from "../sessions/names.ts";
 import {
   CLOSE_ENDED,
   CLOSE_VIOLATION,
@@ -161,7 +168,7 @@ export class ConnectorObject extends DurableObject<Bindings> {
   async #expel(code: string, message: string): Promise<void> {
     for (const socket of this.ctx.getWebSockets()) closeSocket(socket, CLOSE_ENDED, code);
     await Promise.allSettled(
-      this.#registry.sessions().map((sid) => this.#env.SESSIONS.getByName(sid).kill(code, message)),
+      this.#registry.sessions().map((sid) => sessionObject(this.#env, sid).kill(code, message)),
     );
   }
 
@@ -216,11 +223,8 @@ export class ConnectorObject extends DurableObject<Bindings> {
     }
     const { message } = parsed;
     if (message.t === "hello") this.#hello(socket, message);
-    else if (this.#registry.hasSession(message.session)) {
-      const session = this.#env.SESSIONS.getByName(message.session);
-      this.ctx.waitUntil(
-        session.dialFailed(this.#name, message.code, message.message).catch(() => undefined),
-      );
+    else if (this.#registry.hasSession(sessionOf(message.session))) {
+      this.ctx.waitUntil(this.#dialFailed(message).catch(() => undefined));
     } else {
       const text = "a connector answered for a session that it was not asked for";
       this.#tell({
@@ -232,6 +236,15 @@ export class ConnectorObject extends DurableObject<Bindings> {
         },
         data: { message: text },
       });
+    }
+  }
+
+  async #dialFailed({ session, code, message }: DialFailed): Promise<void> {
+    const channel = readChannel(session);
+    if (!channel) await this.#env.SESSIONS.getByName(session).dialFailed(this.#name, code, message);
+    else {
+      const requests = this.#env.REQUESTS.getByName(requestObjectName(channel.session));
+      await requests.dialFailed(session, code, message);
     }
   }
 
@@ -286,7 +299,7 @@ export class ConnectorObject extends DurableObject<Bindings> {
       .filter((one) => one.attachment.resources.includes(message.resource))
       .sort((a, b) => b.attachment.since - a.attachment.since);
     for (const { socket } of ready) {
-      this.#registry.sessionDialled(message.session, Date.now());
+      this.#registry.sessionDialled(sessionOf(message.session), Date.now());
       if (trySend(socket, encodeConnectorControl(message))) return { ok: true };
     }
     const there = this.#live().some((one) => one.attachment.version !== null);
@@ -374,6 +387,11 @@ export class ConnectorObject extends DurableObject<Bindings> {
     await this.#outbox.flush();
     if (live.size > 0 || !this.#outbox.empty) await this.ctx.storage.setAlarm(Date.now() + SILENT_MS);
   }
+}
+
+/** The session that a dial is for: a session of requests has several connections. */
+function sessionOf(name: string): string {
+  return readChannel(name)?.session ?? name;
 }
 
 function readAttachment(socket: WebSocket): Attachment | null {

@@ -14,6 +14,7 @@ import {
   TICKET_HEADER,
 } from "../headers.ts";
 import { type Caller, callerActor, problem, readJson, requireCaller } from "../identity/http.ts";
+import { isRequestSession, readChannel, requestObjectName } from "../sessions/names.ts";
 import { isSessionId } from "../sessions/ticket.ts";
 import { authenticateConnector, connectorByName } from "./authenticate.ts";
 import { connectorToken } from "./token.ts";
@@ -68,13 +69,17 @@ export function connectorRoutes(): Hono<Routes> {
     const sid = context.req.param("sid");
     const verified = await authenticateConnector(request, context.env);
     if (!verified.ok) return problem(verified);
-    if (!isSessionId(sid))
+    const channel = readChannel(sid);
+    if (channel === null ? !isSessionId(sid) : !isRequestSession(channel.session))
       return problem({ ...unknownConnector, code: "SESSION_UNKNOWN", message: "no such session" });
     const facts = {
       [CONNECTOR_HEADER]: verified.name,
       [TICKET_HEADER]: request.headers.get(TICKET_HEADER)?.slice(0, 1024) ?? "",
     };
-    return context.env.SESSIONS.getByName(sid).fetch(handshake(request, "/connector", facts));
+    if (channel === null)
+      return context.env.SESSIONS.getByName(sid).fetch(handshake(request, "/connector", facts));
+    const requests = context.env.REQUESTS.getByName(requestObjectName(channel.session));
+    return requests.fetch(handshake(request, `/connector/sessions/${sid}`, facts));
   });
 
   app.post("/connector/enroll", async (context) => {

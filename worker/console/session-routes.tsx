@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { actorFrom } from "../audit/events.ts";
 import { recordEvents } from "../audit/record.ts";
 import { findSession, listSessions } from "../audit/store.ts";
+import { sessionStub } from "../sessions/names.ts";
 import { page } from "./respond.tsx";
 import type { ConsoleRoutes } from "./session.ts";
 import { SessionsPage } from "./session-pages.tsx";
@@ -22,7 +23,7 @@ export function sessionPages(app: Hono<ConsoleRoutes>): void {
     const own = session?.issuer === identity.issuer && session.subject === identity.subject;
     if (!session || (!own && !admin)) return context.text("There is no such session.", 404);
     const message = own ? "ended in the console" : "ended by an administrator";
-    const stub = env.SESSIONS.get(env.SESSIONS.idFromName(session.id)) as unknown as {
+    const stub = sessionStub(env, session.id) as unknown as {
       kill(code: string, message: string): Promise<unknown>;
     };
     await stub.kill("SESSION_KILLED", message);

@@ -12,6 +12,7 @@ import { hashOf } from "../identity/secrets.ts";
 export interface ConsoleEnv extends ApiEnv {
   /** Session objects by the session's id as name. */
   readonly SESSIONS: DurableObjectNamespace;
+  readonly REQUESTS?: DurableObjectNamespace;
 }
 
 export interface Visitor {

@@ -36,6 +36,7 @@ interface Waiting {
 export class RequestChannel {
   readonly #send: (message: Uint8Array | string) => void;
   readonly #close: (code: number, reason: string) => void;
+  readonly #recorded: () => number;
   #sender: FramedSender;
   #window = new ReceiveWindow();
   #n = 0;
@@ -47,9 +48,15 @@ export class RequestChannel {
   /** Called when the socket may take another request, or never will. */
   onIdle: (() => void) | null = null;
 
-  constructor(send: (message: Uint8Array | string) => void, close: (code: number, reason: string) => void) {
+  /** `recorded`: how many facts of the session must be in its recording before a request goes to the target. */
+  constructor(
+    send: (message: Uint8Array | string) => void,
+    close: (code: number, reason: string) => void,
+    recorded: () => number = () => 0,
+  ) {
     this.#send = send;
     this.#close = close;
+    this.#recorded = recorded;
     this.#sender = new FramedSender(send);
   }
 
@@ -66,19 +73,21 @@ export class RequestChannel {
     return this.#window.held;
   }
 
-  /** Writes a fact for the recording; it stays before what is sent after it. */
-  record(event: Record<string, unknown>): void {
-    this.#control({ t: "record", event });
+  /** Writes a fact for the recording; it stays before what is sent after it. Returns the message. */
+  record(event: Record<string, unknown>): string {
+    const message = JSON.stringify({ t: "record", event } satisfies RequestToConnector);
+    this.#sender.control(message);
+    return message;
   }
 
   /** Sends the head of a request. Its body follows by `write` and `end`. */
-  request(head: Omit<RequestHead, "t" | "n">): Promise<ChannelAnswer> {
+  request(head: Omit<RequestHead, "t" | "n" | "after">): Promise<ChannelAnswer> {
     if (this.#failed !== null) return Promise.reject(this.#failed);
     if (this.busy) return Promise.reject(new ChannelError("CHANNEL_BUSY", "the channel has a request"));
     this.#ended = { mine: false, theirs: false };
     this.#chunks = [];
     this.#n += 1;
-    this.#control({ t: "request", n: this.#n, ...head });
+    this.#control({ t: "request", n: this.#n, ...head, after: this.#recorded() });
     return new Promise((resolve, reject) => {
       this.#head = { resolve, reject };
     });

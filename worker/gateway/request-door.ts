@@ -10,17 +10,13 @@ import { type GrantsEnv, grantOwner, openGrant } from "../grants/open.ts";
 import { authenticate, type IdentityEnv } from "../identity/authenticate.ts";
 import { problem } from "./http.ts";
 import { refusal } from "./kubernetes.ts";
-import {
-  CONTEXT_HEADER,
-  type RequestContext,
-  type RequestSession,
-  requestSessionOf,
-} from "./request-session.ts";
+import type { RequestObject } from "./request-object.ts";
+import { CONTEXT_HEADER, type RequestContext, requestSessionOf } from "./request-run.ts";
 
 /** What the door needs of the Worker's environment. */
 export interface DoorEnv extends IdentityEnv, GrantsEnv {
-  /** Objects of the class that extends `RequestSession`, named by their session. */
-  readonly REQUESTS: DurableObjectNamespace<RequestSession<DoorEnv>>;
+  /** Objects of the class that extends `RequestSession`. */
+  readonly REQUESTS: DurableObjectNamespace<RequestObject>;
 }
 
 interface Refusing {

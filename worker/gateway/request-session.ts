@@ -1,46 +1,35 @@
 /**
  * One session of a cluster or HTTP resource: all requests of one grant, in one object. It owns the channels to the
- * connector, counts, holds for approval, and ends everything at the deadline or when it is killed. The shell gives
- * it its task and its way to dial (`RequestShell`).
+ * connector, counts, holds for approval, and ends everything at the deadline or when it is killed. After the end the
+ * next request begins another session, if the grant lets it. What extends this gives it its tasks, its way to dial
+ * and its recording.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Identity, Task } from "../../policies/task.ts";
-import { actorFrom } from "../audit/events.ts";
+import type { Task } from "../../policies/task.ts";
+import { CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
 import { recordSessionEnd, recordSessionStart } from "../audit/store.ts";
-import type { GrantResult } from "../grants/grant.ts";
 import type { HoldVerdict } from "../grants/object.ts";
 import { type GrantsEnv, grantOwner, sessionEnded, sessionStarted } from "../grants/open.ts";
+import { offeredProtocols } from "../headers.ts";
+import { withBudget } from "../sessions/opening.ts";
+import { upgraded } from "../sessions/sockets.ts";
+import { hex } from "../sessions/ticket.ts";
 import { problem, serveHttp } from "./http.ts";
 import { refusal, serveKubernetes } from "./kubernetes.ts";
 import { ChannelError, RequestChannel } from "./request-channel.ts";
+import { RequestHolds } from "./request-holds.ts";
 import {
-  type HeldRequest,
-  type HoldAnswer,
-  type RequestEvent,
-  type RequestHost,
-  RequestLedger,
-} from "./requests.ts";
-
-/** What the Worker found out about a request, in the header `CONTEXT_HEADER`; never the client's own header. */
-export interface RequestContext {
-  /** Also the object's name. */
-  readonly session: string;
-  readonly grant: string;
-  readonly identity: Identity;
-  readonly task: string;
-  readonly taskDigest: string;
-  readonly params: Readonly<Record<string, string>>;
-  readonly reason: string | null;
-  /** End of the session, milliseconds since the epoch. */
-  readonly deadline: number;
-  /** Path behind the mount point. */
-  readonly path: string;
-  /** Where a person approves: the request's id is added. */
-  readonly approvals: string;
-}
-
-export const CONTEXT_HEADER = "wicket-context";
+  CONTEXT_HEADER,
+  eventOfRequest,
+  type Fault,
+  factsOfRun,
+  type RequestContext,
+  type RequestRun,
+  type RequestTotals,
+  totalsOf,
+} from "./request-run.ts";
+import { type RequestEvent, type RequestHost, RequestLedger } from "./requests.ts";
 
 /** Most channels at once; one for each watch, log and stream that is open. */
 const MAX_CHANNELS = 32;
@@ -48,6 +37,8 @@ const MAX_CHANNELS = 32;
 const DIAL_PATIENCE = 15_000;
 /** An idle channel is closed after this, milliseconds. */
 const IDLE = 60_000;
+/** How often a running session is looked at, milliseconds. */
+const HEARTBEAT = 30_000;
 
 interface Pending {
   resolve(channel: RequestChannel): void;
@@ -55,21 +46,14 @@ interface Pending {
 }
 
 export abstract class RequestSession<Env extends GrantsEnv> extends DurableObject<Env> {
-  #context: RequestContext | null = null;
-  #task: Task | null = null;
-  #starting: Promise<{ code: string; message: string } | null> | null = null;
-  #over: { readonly code: string; readonly message: string } | null = null;
-  readonly #ledger = new RequestLedger();
+  #run: RequestRun | null = null;
+  #starting: Promise<Fault | null> | null = null;
   readonly #idle: RequestChannel[] = [];
   readonly #dialled = new Map<string, Pending>();
-  readonly #holds = new Map<
-    string,
-    { readonly id: string; verdict: HoldVerdict | null; wake: (() => void)[] }
-  >();
+  readonly #holds = new RequestHolds();
   #channels = 0;
   #dials = 0;
-  #outbox: AuditOutbox | null = null;
-  #started = 0;
+  #outboxOnce: AuditOutbox | null = null;
 
   /** The task of that name as it is now, or null. */
   protected abstract taskOf(name: string): Task | null;
@@ -80,192 +64,202 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
   protected abstract dial(
     channel: string,
     ticket: string,
-    context: RequestContext,
-    task: Task,
-  ): Promise<{ readonly ok: true } | { readonly ok: false; readonly code: string; readonly message: string }>;
+    run: RequestRun,
+  ): Promise<{ readonly ok: true } | ({ readonly ok: false } & Fault)>;
+  /** What else a session needs before its first request. A fault, and it does not begin. */
+  protected async begin(_run: RequestRun): Promise<Fault | null> {
+    return null;
+  }
+  /** Writes a fact to the session's recording. */
+  protected write(_run: RequestRun, event: RequestEvent, channel: RequestChannel | null): void {
+    channel?.record(event as unknown as Record<string, unknown>);
+  }
+  /** How many facts must be in the recording before the next request goes to the target. */
+  protected get written(): number {
+    return 0;
+  }
+  /** Tells of the session's end. */
+  protected async finish(run: RequestRun, { code, message }: Fault, totals: RequestTotals): Promise<void> {
+    const { statements, rows, bytes } = totals;
+    this.outbox.add({
+      ...{ type: "session.end", severity: "info", ...factsOfRun(run), reason: code },
+      data: { message, ...totals, roots: null, durationMs: Date.now() - run.started },
+    });
+    await Promise.allSettled([
+      recordSessionEnd(this.env.DB, run.id, { ...totals, ended: Date.now(), end_code: code, roots: null }),
+      sessionEnded(this.env, run.context.grant, run.id, { statements, rows, bytes }),
+    ]);
+  }
 
   /** A client's request (with the context header), or a connector's socket. */
   override async fetch(request: Request): Promise<Response> {
     const found = /^\/connector\/sessions\/([^/]+)$/.exec(new URL(request.url).pathname);
-    if (found !== null) return this.#connected(found[1]!, request.headers.get("wicket-ticket") ?? "");
+    if (found !== null) return this.#connected(found[1]!, request);
     const context = JSON.parse(request.headers.get(CONTEXT_HEADER) ?? "null") as RequestContext | null;
     if (context === null) return new Response("no context", { status: 500 });
     this.#starting ??= this.#start(context);
-    const refused = await this.#starting;
+    const starting = this.#starting;
+    const refused = await starting;
     if (refused !== null) {
       // Not remembered: a grant may have room again later.
-      this.#starting = null;
+      if (this.#starting === starting) this.#starting = null;
       const { code, message } = refused;
       return this.taskOf(context.task)?.resourceType === "http"
         ? problem(403, code, message, null, null)
         : refusal(403, code, message, null, null);
     }
-    const task = this.#task!;
+    const run = this.#run!;
+    run.active = Date.now();
     const headers = new Headers(request.headers);
     headers.delete(CONTEXT_HEADER);
     const inner = new Request(request, { headers });
-    const serve = task.resourceType === "kubernetes" ? serveKubernetes : serveHttp;
-    return await serve(
-      this.#host(context, task),
-      this.#ledger,
-      inner,
-      context.path,
-      new URL(request.url).search,
-    );
+    const serve = run.task.resourceType === "kubernetes" ? serveKubernetes : serveHttp;
+    const { search } = new URL(request.url);
+    return await serve(this.#host(run, context), run.ledger, inner, context.path, search);
   }
 
   /** Ends everything now: revocation, an administrator, a changed task. */
   async kill(code: string, message: string): Promise<void> {
-    await this.#end(code, message);
+    if (this.#run && !this.#run.over) {
+      this.outbox.add({
+        ...{ ...factsOfRun(this.#run), type: "session.killed", severity: "warn", reason: code },
+        data: { message },
+      });
+    }
+    await this.end(code, message);
   }
 
   /** People answered. */
   async resolveHold(id: string, verdict: HoldVerdict): Promise<void> {
-    for (const hold of this.#holds.values()) {
-      if (hold.id !== id) continue;
-      hold.verdict = verdict;
-      for (const wake of hold.wake.splice(0)) wake();
-    }
+    this.#holds.resolve(id, verdict);
   }
 
-  /** Counts so far; null when no session runs here (never, or not since the object was reset). */
+  /** The session as it stands; null when none runs here (never, or not since the object was reset). */
   async summary() {
-    if (this.#context === null) return null;
-    const { statements, denied, rows, bytes } = this.#ledger;
-    const { started, ended } = { started: this.#started, ended: this.#over !== null };
-    return { statements, denied, rows, bytes, channels: this.#channels, started, ended };
+    const run = this.#run;
+    if (run === null) return null;
+    const { id, started, deadline, over } = run;
+    return { id, ...totalsOf(run), channels: this.#channels, started, deadline, ended: over?.code ?? null };
   }
 
-  /** The deadline. */
+  /** The session that runs, or ran last. */
+  protected get run(): RequestRun | null {
+    return this.#run;
+  }
+
+  /** Looks whether the session is due: its deadline, or nothing was asked for too long. */
   override async alarm(): Promise<void> {
-    await this.#end("SESSION_EXPIRED", "the session reached its end");
+    const run = this.#run;
+    if (!run || run.over) return;
+    const now = Date.now();
+    if (run.ledger.open.size > 0) run.active = now;
+    const idle = run.active + run.task.session.idleMs;
+    if (now >= run.deadline) await this.end("SESSION_EXPIRED", "the session reached its end");
+    else if (now >= idle) await this.end("SESSION_IDLE", "the session was idle for too long");
+    else await this.ctx.storage.setAlarm(Math.min(run.deadline, idle, now + HEARTBEAT));
   }
 
-  async #start(context: RequestContext): Promise<{ code: string; message: string } | null> {
+  async #start(context: RequestContext): Promise<Fault | null> {
     const task = this.taskOf(context.task);
     if (task === null || task.digest !== context.taskDigest) {
       return { code: "TASK_CHANGED", message: "the task has changed since the grant was given" };
     }
-    // The object may have been reset since it last started: then that session never said its end.
-    await sessionEnded(this.env, context.grant, context.session, { statements: 0, rows: 0, bytes: 0 });
-    const started = await sessionStarted(this.env, context.grant, {
-      sid: context.session,
-      taskDigest: task.digest,
-    });
-    if (!started.ok) return { code: started.code, message: started.message };
     const now = Date.now();
-    const { identity } = context;
-    const row = { issuer: identity.issuer, subject: identity.subject, name: identity.name };
-    try {
-      await recordSessionStart(this.env.DB, {
-        id: context.session,
-        grant: context.grant,
-        ...row,
-        task: task.name,
-        resource: task.resource,
-        reason: context.reason,
+    const id = `${context.session}-${now.toString(36)}`;
+    const { grant, identity } = context;
+    const started = await sessionStarted(this.env, grant, { sid: id, taskDigest: task.digest });
+    if (!started.ok) return { code: started.code, message: started.message };
+    const run: RequestRun = {
+      ...{ id, context, task: withBudget(task, started.grant.budget), ledger: new RequestLedger() },
+      ...{
         started: now,
-      });
-    } catch {
-      return { code: "AUDIT_UNAVAILABLE", message: "the start of the session cannot be recorded" };
-    }
-    this.#outbox = new AuditOutbox({
-      db: this.env.DB,
-      sql: this.ctx.storage.sql,
-      now: Date.now,
-      mode: "buffered",
-    });
-    this.#outbox.add({
-      type: "session.start",
-      severity: "info",
-      ...this.#facts(context, task),
+        deadline: Math.min(context.deadline, started.grant.expires),
+        over: null,
+        active: now,
+      },
+    };
+    const nothing = { statements: 0, rows: 0, bytes: 0 };
+    const refused = async (fault: Fault): Promise<Fault> => {
+      await sessionEnded(this.env, grant, id, nothing).catch(() => undefined);
+      return fault;
+    };
+    this.outbox.add({
+      ...{ ...factsOfRun(run), type: "session.start", severity: "info" },
       data: { params: { ...context.params }, statedReason: context.reason },
     });
-    this.#context = context;
-    this.#task = task;
-    this.#started = now;
-    await this.ctx.storage.setAlarm(Math.min(context.deadline, started.grant.expires));
+    const { issuer, subject, name } = identity;
+    const row = { id, grant, issuer, subject, name, task: task.name, resource: task.resource };
+    try {
+      await recordSessionStart(this.env.DB, { ...row, reason: context.reason, started: now });
+    } catch {
+      return refused({ code: "AUDIT_UNAVAILABLE", message: "the start of the session cannot be recorded" });
+    }
+    this.#run = run;
+    this.#dials = 0;
+    const fault = await this.begin(run);
+    if (fault !== null) {
+      await this.end(fault.code, fault.message);
+      return fault;
+    }
+    if (run.over) return run.over;
+    await this.ctx.storage.setAlarm(Math.min(run.deadline, now + run.task.session.idleMs, now + HEARTBEAT));
     return null;
   }
 
-  #host(context: RequestContext, task: Task): RequestHost {
+  #host(run: RequestRun, context: RequestContext): RequestHost {
+    const { task } = run;
     return {
       task,
       identity: context.identity,
       caller: {
         user: `wicket:${context.identity.subject}`.slice(0, 256),
         groups: [`wicket:task:${task.name}`],
-        extra: { "wicket-session": [context.session] },
+        extra: { "wicket-session": [run.id] },
       },
       now: () => Date.now(),
       permit: () => {
-        if (this.#over !== null) return this.#over;
-        if (Date.now() >= context.deadline)
+        if (run.over !== null) return run.over;
+        if (Date.now() >= run.deadline)
           return { code: "SESSION_EXPIRED", message: "the session reached its end" };
         const current = this.taskOf(task.name);
         return current?.digest === task.digest
           ? null
           : { code: "TASK_CHANGED", message: "the task has changed" };
       },
-      channel: () => this.#channel(context, task),
+      channel: () => this.#channel(run),
       record: (event, channel) => {
-        channel?.record(event as unknown as Record<string, unknown>);
-        this.#audit(event, context, task);
+        run.active = Date.now();
+        this.write(run, event, channel);
+        const told = eventOfRequest(event, run);
+        if (told) this.outbox.add(told);
       },
-      hold: (what) => this.#hold(what, context),
+      hold: (what) =>
+        this.#holds.ask(grantOwner(this.env, context.grant), context.grant, run.id, context.approvals, what),
     };
   }
 
-  #facts(context: RequestContext, task: Task) {
-    return {
-      actor: actorFrom(context.identity),
-      session: context.session,
-      grant: context.grant,
-      task: task.name,
-      taskDigest: task.digest,
-      resource: task.resource,
-    };
+  protected get outbox(): AuditOutbox {
+    this.#outboxOnce ??= new AuditOutbox({
+      ...{ db: this.env.DB, sql: this.ctx.storage.sql, now: Date.now, mode: "buffered" },
+    });
+    return this.#outboxOnce;
   }
 
-  #audit(event: RequestEvent, context: RequestContext, task: Task): void {
-    const facts = this.#facts(context, task);
-    if (event.t === "statement") {
-      const { effect, reason, rule } = event.decision;
-      this.#outbox?.add({
-        type: "statement.decided",
-        severity: effect === "deny" ? "warn" : "info",
-        ...facts,
-        reason,
-        ...(rule === null ? {} : { rule }),
-        data: {
-          n: event.n,
-          effect: effect === "answer" ? "allow" : effect,
-          fingerprint: null,
-          relations: [],
-          masked: [],
-          text: task.recording.level === "full" ? event.text : null,
-        },
-      });
-    } else if (event.t === "alarm") {
-      this.#outbox?.add({
-        type: "session.alarm",
-        severity: "alarm",
-        ...facts,
-        reason: event.code,
-        data: { message: event.message, detail: null },
-      });
-    }
-  }
-
-  async #channel(context: RequestContext, task: Task): Promise<RequestChannel> {
+  /** A connection of the connector that has no request: an idle one, or a new one. */
+  async #channel(run: RequestRun): Promise<RequestChannel> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (!idle.dead && !idle.busy) return idle;
     }
-    if (this.#over !== null) throw new ChannelError(this.#over.code, this.#over.message);
+    return await this.openChannel(run);
+  }
+
+  /** Has the connector open another connection; the first of a session has the number 0. */
+  protected async openChannel(run: RequestRun): Promise<RequestChannel> {
+    if (run.over !== null) throw new ChannelError(run.over.code, run.over.message);
     if (this.#channels + this.#dialled.size >= MAX_CHANNELS) {
       throw new ChannelError("LIMIT_STREAMS", `a session has at most ${MAX_CHANNELS} requests at once`);
     }
-    const name = `${context.session}.${++this.#dials}`;
+    const name = `${run.id}.${this.#dials++}`;
     const ticket = hex(crypto.getRandomValues(new Uint8Array(32)));
     const key = `${name} ${ticket}`;
     const arrived = new Promise<RequestChannel>((resolve, reject) =>
@@ -277,7 +271,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
       DIAL_PATIENCE,
     );
     try {
-      const asked = await this.dial(name, ticket, context, task);
+      const asked = await this.dial(name, ticket, run);
       if (!asked.ok) this.#missed(key, asked.code, asked.message);
       return await arrived;
     } finally {
@@ -296,8 +290,8 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
       if (key.startsWith(`${channel} `)) this.#missed(key, code, message);
   }
 
-  #connected(name: string, ticket: string): Response {
-    const key = `${name} ${ticket}`;
+  #connected(name: string, request: Request): Response {
+    const key = `${name} ${request.headers.get("wicket-ticket") ?? ""}`;
     const pending = this.#dialled.get(key);
     // C5: a ticket is used once.
     if (pending === undefined) return new Response("no such dial", { status: 403 });
@@ -310,6 +304,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
     const channel = new RequestChannel(
       (message) => server.send(message),
       (code, reason) => server.close(code, reason.slice(0, 100)),
+      () => this.written,
     );
     let idle: ReturnType<typeof setTimeout> | null = null;
     server.addEventListener("message", ({ data }) => channel.message(data as ArrayBuffer | string));
@@ -332,104 +327,22 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
       }, IDLE);
     };
     pending.resolve(channel);
-    return new Response(null, { status: 101, webSocket: pair[0] });
+    return upgraded(
+      pair[0],
+      offeredProtocols(request).includes(CONNECTOR_SUBPROTOCOL) ? CONNECTOR_SUBPROTOCOL : null,
+    );
   }
 
-  /** Waits for people; the same request asked again waits for the same approval. */
-  async #hold(what: HeldRequest, context: RequestContext): Promise<HoldAnswer> {
-    const owner = grantOwner(this.env, context.grant);
-    if (owner === null) return { effect: "deny", code: "GRANT_UNKNOWN", message: "there is no such grant" };
-    let hold = this.#holds.get(what.digest);
-    if (hold === undefined) {
-      const statement = {
-        session: context.session,
-        digest: what.digest,
-        text: what.text,
-        rewritten: null,
-        params: null,
-        relations: [],
-        masked: [],
-        rule: what.rule,
-        touches: [],
-        plan: null,
-        estimatedRows: null,
-        noPlan: "a request has none",
-      };
-      const asked = (await owner.hold(context.grant, statement)) as GrantResult;
-      if (!asked.ok) return { effect: "deny", code: asked.code, message: asked.message };
-      hold = { id: asked.grant.id, verdict: null, wake: [] };
-      this.#holds.set(what.digest, hold);
-    }
-    const message = `waiting for approval: ${context.approvals}${hold.id}`;
-    what.waiting?.(message);
-    if (hold.verdict === null) {
-      const { wake } = hold;
-      await new Promise<void>((resolve) => {
-        wake.push(resolve);
-        if (what.patience !== null) setTimeout(resolve, what.patience);
-      });
-    }
-    if (hold.verdict === null) return { effect: "wait", message };
-    this.#holds.delete(what.digest);
-    if (hold.verdict.effect === "deny") {
-      return { effect: "deny", code: hold.verdict.code, message: hold.verdict.message };
-    }
-    // A4: an approval is spent before what it allows, and once.
-    const used = (await owner.useHold(hold.id, what.digest)) as GrantResult;
-    return used.ok ? { effect: "allow" } : { effect: "deny", code: used.code, message: used.message };
-  }
-
-  async #end(code: string, message: string): Promise<void> {
-    if (this.#over !== null) return;
-    this.#over = { code, message };
-    this.#ledger.end(code, message);
-    for (const hold of this.#holds.values()) {
-      hold.verdict = { effect: "deny", code, message };
-      for (const wake of hold.wake.splice(0)) wake();
-    }
+  /** Ends the session that runs; the next request begins another, if the grant lets it. */
+  protected async end(code: string, message: string): Promise<void> {
+    const run = this.#run;
+    if (!run || run.over) return;
+    run.over = { code, message };
+    this.#starting = null;
+    run.ledger.end(code, message);
+    this.#holds.end({ effect: "deny", code, message });
     for (const channel of this.#idle.splice(0)) channel.abort(code, message);
     for (const key of [...this.#dialled.keys()]) this.#missed(key, code, message);
-    const context = this.#context;
-    const task = this.#task;
-    if (context === null || task === null) return;
-    const { statements, denied, rows, bytes } = this.#ledger;
-    const totals = { statements, denied, rows, bytes };
-    this.#outbox?.add({
-      type: "session.end",
-      severity: "info",
-      ...this.#facts(context, task),
-      reason: code,
-      data: { message, ...totals, roots: null, durationMs: Date.now() - this.#started },
-    });
-    await Promise.allSettled([
-      recordSessionEnd(this.env.DB, context.session, {
-        ...totals,
-        ended: Date.now(),
-        end_code: code,
-        roots: null,
-      }),
-      sessionEnded(this.env, context.grant, context.session, { statements, rows, bytes }),
-    ]);
+    await this.finish(run, run.over, totalsOf(run));
   }
-}
-
-/** Name of the session of a grant at a time: a new one begins when the task's time for a session is over. */
-export function requestSessionOf(
-  grant: string,
-  expires: number,
-  ttlMs: number,
-  now: number,
-): { readonly id: string; readonly deadline: number } {
-  const later = Math.max(0, Math.floor((expires - now) / ttlMs));
-  return { id: `rq-${grant}-${later}`, deadline: expires - later * ttlMs };
-}
-
-/** The session that a channel's name belongs to; null for sessions of other kinds. */
-export function sessionOfChannel(channel: string): string | null {
-  const found = /^(rq-.+)\.\d+$/.exec(channel);
-  return found === null ? null : found[1]!;
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -146,7 +146,7 @@ export async function readAnswer(answer: ChannelAnswer, limit: number): Promise<
 /** Sends a request with a whole body and waits for the head of its answer. */
 export async function exchange(
   channel: RequestChannel,
-  head: Omit<RequestHead, "t" | "n">,
+  head: Omit<RequestHead, "t" | "n" | "after">,
   body: Uint8Array | null,
 ): Promise<ChannelAnswer> {
   const answer = channel.request(head);

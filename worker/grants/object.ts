@@ -7,6 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Actor, AuditEvent, EventFacts, NewEvent } from "../audit/events.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
 import { standingOf } from "../identity/people.ts";
+import { sessionStub } from "../sessions/names.ts";
 import {
   approve,
   deny,
@@ -42,6 +43,8 @@ export interface GrantEnv extends NotifyEnv {
   readonly DB: D1Database;
   /** Session objects by the session's id as name. */
   readonly SESSIONS: DurableObjectNamespace;
+  /** Objects of sessions of requests; absent where there are none. */
+  readonly REQUESTS?: DurableObjectNamespace;
 }
 
 export type StartResult =
@@ -396,8 +399,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
   }
 
   #session(sid: string): SessionControl {
-    const { SESSIONS } = this.env;
-    return SESSIONS.get(SESSIONS.idFromName(sid)) as unknown as SessionControl;
+    return sessionStub(this.env, sid) as unknown as SessionControl;
   }
 
   async #end(grant: Grant, code: string, message: string, facts: EventFacts): Promise<void> {

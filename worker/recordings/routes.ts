@@ -12,7 +12,7 @@ import { authenticateConnector } from "../connectors/authenticate.ts";
 import type { Bindings } from "../env.ts";
 import { type Caller, callerActor, type Problem, problem, requireCaller } from "../identity/http.ts";
 import { proofDocument } from "../log/proofs.ts";
-import { isSessionId } from "../sessions/ticket.ts";
+import { isAnySession, sessionObject } from "../sessions/names.ts";
 import { noteSegment } from "./ledger.ts";
 import { mayRead, tellReading } from "./reading.ts";
 import { INDEX_PAGE, indexSegments } from "./segment-index.ts";
@@ -86,7 +86,7 @@ export function recordingRoutes(): Hono<Routes> {
 async function readable(context: Context<Routes>, sequence: number | null): Promise<string | null> {
   const caller = context.get("caller");
   const id = context.req.param("id") ?? "";
-  const row = isSessionId(id) ? await findSession(context.env.DB, id) : null;
+  const row = isAnySession(id) ? await findSession(context.env.DB, id) : null;
   if (!row || !mayRead(row, caller)) return null;
   const own = row.issuer === caller.identity.issuer && row.subject === caller.identity.subject;
   // One event a reading, not one a segment: a player fetches the list first, then all of it.
@@ -99,7 +99,7 @@ async function upload(context: Context<Routes>): Promise<Response> {
   const { env } = context;
   const sid = context.req.param("sid") ?? "";
   const sequence = sequenceFrom(context.req.param("sequence") ?? "");
-  if (!isSessionId(sid) || sequence === null)
+  if (!isAnySession(sid) || sequence === null)
     return refuse(404, "SESSION_UNKNOWN", "there is no such recording");
   const length = Number(context.req.header("content-length") ?? Number.NaN);
   if (length > MAX_SEGMENT)
@@ -119,7 +119,7 @@ async function upload(context: Context<Routes>): Promise<Response> {
   if (header.session !== sid || header.sequence !== sequence) {
     return refuse(400, "SESSION_MISMATCH", "the segment is another than the address says");
   }
-  const session = env.SESSIONS.getByName(sid);
+  const session = sessionObject(env, sid);
   const may = await session.segmentMay(verified.name, header);
   if (!may.ok) return refuse(may.status, may.code, may.message);
   const digest = sum.toString("hex");

@@ -25,6 +25,10 @@ export interface EndingHost {
   readonly ctx: DurableObjectState;
   readonly store: SessionStore;
   outbox(): AuditOutbox;
+  /** Calls `afterwards` at this time, milliseconds since the epoch. */
+  wake(at: number): Promise<void>;
+  /** Nothing of the session is needed any more. */
+  forget(): Promise<void>;
 }
 
 export class SessionEnding {
@@ -75,7 +79,7 @@ export class SessionEnding {
     const settled = told.every((one) => one.status === "fulfilled" && one.value !== false);
     const latest = this.#host.store.get()!;
     if (settled) this.#host.store.put({ ...latest, settled: true });
-    await this.#host.ctx.storage.setAlarm(settled ? at + RECORDING_LATE_MS : Date.now() + RETRY_MS);
+    await this.#host.wake(settled ? at + RECORDING_LATE_MS : Date.now() + RETRY_MS);
   }
 
   /** What is left to do after the end: wait for the recording, say so when it is late, and forget the session. */
@@ -85,11 +89,10 @@ export class SessionEnding {
     if (!stored.settled) return this.settle();
     const { ended } = stored;
     const late = ended.at + RECORDING_LATE_MS;
-    if (Date.now() < late) return this.#host.ctx.storage.setAlarm(late);
+    if (Date.now() < late) return this.#host.wake(late);
     const never = stored.recorded === null && ended.roots?.backend.entries === 0;
     if (never || stored.recorded?.final || Date.now() >= ended.at + RECORDING_GIVEN_UP_MS) {
-      await this.#host.ctx.storage.deleteAlarm();
-      return this.#host.ctx.storage.deleteAll();
+      return this.#host.forget();
     }
     this.#host.outbox().add({
       ...{ ...factsOf(stored, {}), type: "recording.gap", severity: "alarm", reason: "RECORDING_INCOMPLETE" },
@@ -98,7 +101,7 @@ export class SessionEnding {
       },
     });
     await this.#host.outbox().flush();
-    await this.#host.ctx.storage.setAlarm(ended.at + RECORDING_GIVEN_UP_MS);
+    await this.#host.wake(ended.at + RECORDING_GIVEN_UP_MS);
   }
 
   /** Whether a segment is the next one of this session's recording, by its header. */
@@ -122,7 +125,7 @@ export class SessionEnding {
     this.#host.store.put({ ...latest, recorded });
     if (final && latest.ended) this.#alarm(latest, rootFault(latest.ended.roots, header) ?? unstated);
     else this.#alarm(latest, unstated);
-    if (final && stored.settled) await this.#host.ctx.storage.setAlarm(Date.now() + RECORDING_LATE_MS);
+    if (final && stored.settled) await this.#host.wake(Date.now() + RECORDING_LATE_MS);
   }
 
   #alarm(stored: StoredSession, message: string | null): void {

@@ -81,7 +81,14 @@ export class SessionObject extends DurableObject<Bindings> {
     super(ctx, env);
     this.#env = bindingsFrom(env);
     this.#store = new SessionStore(ctx.storage);
-    this.#ending = new SessionEnding({ env: this.#env, ctx, store: this.#store, outbox: () => this.#outbox });
+    this.#ending = new SessionEnding({
+      ...{ env: this.#env, ctx, store: this.#store, outbox: () => this.#outbox },
+      wake: (at) => ctx.storage.setAlarm(at),
+      forget: async () => {
+        await ctx.storage.deleteAlarm();
+        await ctx.storage.deleteAll();
+      },
+    });
   }
 
   // --- opening ------------------------------------------------------------------------------------------

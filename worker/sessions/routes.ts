@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { findSession, listSessions, type SessionRow } from "../audit/store.ts";
 import type { Bindings } from "../env.ts";
 import { type Caller, numberFrom, type Problem, problem, readJson, requireCaller } from "../identity/http.ts";
-import { isSessionId } from "./ticket.ts";
+import { isAnySession, isRequestSession, sessionObject } from "./names.ts";
 
 interface Routes {
   Bindings: Bindings;
@@ -56,10 +56,11 @@ export function sessionRoutes(): Hono<Routes> {
     const row = await visible(context);
     if (!row) return problem(unknownSession);
     if (row.ended !== null) return context.json(row);
-    const now = await context.env.SESSIONS.getByName(row.id).summary();
-    if (!now) return context.json(row);
-    const { statements, denied, rows, bytes, ended, waiting, deadline } = now;
-    return context.json({ ...row, statements, denied, rows, bytes, deadline, end_code: ended, waiting });
+    const now = await sessionObject(context.env, row.id).summary();
+    if (now?.id !== row.id) return context.json(row);
+    const { statements, denied, rows, bytes, ended, deadline } = now;
+    const waiting = "waiting" in now ? { waiting: now.waiting } : {};
+    return context.json({ ...row, statements, denied, rows, bytes, deadline, end_code: ended, ...waiting });
   });
 
   app.post("/api/sessions/:id/kill", async (context) => {
@@ -68,7 +69,7 @@ export function sessionRoutes(): Hono<Routes> {
     if (row.ended !== null) return problem(sessionOver);
     const body = await readJson(context.req.raw, killSchema, 4096);
     if (!body.ok) return problem(body);
-    await context.env.SESSIONS.getByName(row.id).kill("SESSION_KILLED", body.value.reason);
+    await sessionObject(context.env, row.id).kill("SESSION_KILLED", body.value.reason);
     return context.json({ id: row.id, ended: true });
   });
 
@@ -77,6 +78,7 @@ export function sessionRoutes(): Hono<Routes> {
     if (!row) return problem(unknownSession);
     const body = await readJson(context.req.raw, cancelSchema, 1024);
     if (!body.ok) return problem(body);
+    if (isRequestSession(row.id)) return problem(wrongKey);
     const { processId, secretKey } = body.value;
     const done = await context.env.SESSIONS.getByName(row.id).cancel(processId, secretKey);
     return done ? context.json({ id: row.id, cancelled: true }) : problem(wrongKey);
@@ -94,7 +96,7 @@ const wrongKey: Problem = {
 async function visible(context: Context<Routes>): Promise<SessionRow | null> {
   const { identity, admin } = context.get("caller");
   const id = context.req.param("id") ?? "";
-  const row = isSessionId(id) ? await findSession(context.env.DB, id) : null;
+  const row = isAnySession(id) ? await findSession(context.env.DB, id) : null;
   const own = row?.issuer === identity.issuer && row.subject === identity.subject;
   return own || admin ? row : null;
 }

@@ -44,22 +44,26 @@ export interface StoredSession {
   } | null;
 }
 
-const KEY = "session";
-
-/** The one record. */
+/** The record of one session. An object that has several gives each a `key`. */
 export class SessionStore {
   readonly #kv: SyncKvStorage;
+  readonly #key: string;
 
-  constructor(storage: DurableObjectStorage) {
+  constructor(storage: DurableObjectStorage, key = "session") {
     this.#kv = storage.kv;
+    this.#key = key;
   }
 
   get(): StoredSession | null {
-    return this.#kv.get<StoredSession>(KEY) ?? null;
+    return this.#kv.get<StoredSession>(this.#key) ?? null;
   }
 
   put(session: StoredSession): StoredSession {
-    this.#kv.put(KEY, session);
+    this.#kv.put(this.#key, session);
     return session;
+  }
+
+  delete(): void {
+    this.#kv.delete(this.#key);
   }
 }

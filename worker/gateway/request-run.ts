@@ -1,0 +1,110 @@
+/** One session of requests while it runs: who asks, under which task, until when, and what was done so far. */
+import type { Identity, Task } from "../../policies/task.ts";
+import { actorFrom, type NewEvent } from "../audit/events.ts";
+import type { RequestEvent, RequestLedger } from "./requests.ts";
+
+/** What the Worker found out about a request, in the header `CONTEXT_HEADER`; never the client's own header. */
+export interface RequestContext {
+  /** The object's name. */
+  readonly session: string;
+  readonly grant: string;
+  readonly identity: Identity;
+  readonly task: string;
+  readonly taskDigest: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly reason: string | null;
+  /** End of the session, milliseconds since the epoch. */
+  readonly deadline: number;
+  /** Path behind the mount point. */
+  readonly path: string;
+  /** Where a person approves: the request's id is added. */
+  readonly approvals: string;
+}
+
+export const CONTEXT_HEADER = "wicket-context";
+
+/** Why a session does not begin, or is over. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What was done in a session. */
+export interface RequestTotals {
+  readonly statements: number;
+  readonly denied: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** One session, from its first request on. */
+export interface RequestRun {
+  /** `<object's name>-<time of its start>`. */
+  readonly id: string;
+  readonly context: RequestContext;
+  readonly task: Task;
+  readonly ledger: RequestLedger;
+  /** Milliseconds since the epoch. */
+  readonly started: number;
+  /** Milliseconds since the epoch. */
+  readonly deadline: number;
+  over: Fault | null;
+  /** When a request last began or ended, milliseconds since the epoch. */
+  active: number;
+}
+
+export function totalsOf({ ledger }: RequestRun): RequestTotals {
+  const { statements, denied, rows, bytes } = ledger;
+  return { statements, denied, rows, bytes };
+}
+
+/** What every event of the session carries. */
+export function factsOfRun({ context, id, task }: RequestRun) {
+  return {
+    actor: actorFrom(context.identity),
+    session: id,
+    grant: context.grant,
+    task: task.name,
+    taskDigest: task.digest,
+    resource: task.resource,
+  };
+}
+
+/** The audit event for a fact; null for facts that only the recording keeps. */
+export function eventOfRequest(event: RequestEvent, run: RequestRun): NewEvent | null {
+  const facts = factsOfRun(run);
+  if (event.t === "statement") {
+    const { effect, reason, rule } = event.decision;
+    return {
+      type: "statement.decided",
+      severity: effect === "deny" ? "warn" : "info",
+      ...facts,
+      reason,
+      ...(rule === null ? {} : { rule }),
+      data: {
+        n: event.n,
+        effect: effect === "answer" ? "allow" : effect,
+        fingerprint: null,
+        relations: [],
+        masked: [],
+        text: run.task.recording.level === "full" ? event.text : null,
+      },
+    };
+  }
+  if (event.t === "alarm") {
+    const { code: reason, message } = event;
+    return { type: "session.alarm", severity: "alarm", ...facts, reason, data: { message, detail: null } };
+  }
+  return null;
+}
+
+/** Name of the object for requests under a grant at a time: a new one begins when the task's time for a session is over. */
+export function requestSessionOf(
+  grant: string,
+  expires: number,
+  ttlMs: number,
+  now: number,
+): { readonly id: string; readonly deadline: number } {
+  const later = Math.max(0, Math.floor((expires - now) / ttlMs));
+  return { id: `rq-${grant}-${later}`, deadline: expires - later * ttlMs };
+}
