@@ -17,6 +17,7 @@ import { type ConnectorIdentity, openTokenKey } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { PostgresSession } from "./postgres-session.ts";
 import { cancelPostgres, type OpenTarget, openPostgres, TargetError } from "./postgres-target.ts";
+import { RequestRecording } from "./request-recording.ts";
 import type { SessionRecording } from "./session-recording.ts";
 import { Spool } from "./spool.ts";
 import { Uploader } from "./uploader.ts";
@@ -51,6 +52,8 @@ export class Connector {
   readonly #resources = new Map<string, ConnectorResource>();
   readonly #catalogs = new CatalogReader();
   readonly #running = new Map<string, Running>();
+  /** Recordings of sessions of requests. */
+  readonly #requests = new Map<string, RequestRecording>();
   readonly #seen = new Set<string>();
   /** Resources whose login was looked at. */
   readonly #inspected = new Set<string>();
@@ -74,7 +77,10 @@ export class Connector {
       ...{ edge: config.edge, identity, version, log, resources: [...this.#resources.keys()] },
       handlers: {
         dial: (dial) => this.#dial(dial),
-        kill: (session) => this.#running.get(session)?.kill("SESSION_KILLED"),
+        kill: (session) => {
+          this.#running.get(session)?.kill("SESSION_KILLED");
+          this.#endRequests(session, "SESSION_KILLED");
+        },
         online: (online) => this.onOnline(online),
         expelled: (code) => this.onExpelled(code),
       },
@@ -231,10 +237,22 @@ export class Connector {
     const found = openHttpTarget(resource.source);
     if (!found.ok)
       throw new TargetError("TARGET_UNREACHABLE", "the target is not set up at the connector", found.message);
-    const socket = await this.#dialBack(dial);
+    const name = /^(.+)\.(\d+)$/.exec(dial.session);
+    if (!name || dial.deadline <= Date.now())
+      throw new TargetError("TARGET_PREFLIGHT", "the connector does not follow this dial", "");
+    const session = name[1]!;
+    const first = name[2] === "0";
+    const recording = first ? this.#recordRequests(dial, session) : this.#requests.get(session);
+    if (!recording)
+      throw new TargetError("TARGET_PREFLIGHT", "the connector has no recording of this session", "");
+    const socket = await this.#dialBack(dial).catch((error: unknown) => {
+      if (first) this.#endRequests(session, "NOT_OPENED");
+      throw error;
+    });
     const server = new RequestServer(
       { send: (message) => socket.send(message), close: (code, reason) => socket.close(code, reason) },
       found.target,
+      first ? recording.writer : recording.reader,
     );
     this.#running.set(dial.session, {
       kill: (code) => {
@@ -244,11 +262,39 @@ export class Connector {
     });
     socket.on("message", (data: Buffer, binary: boolean) => server.message(binary ? data : data.toString()));
     socket.on("error", () => socket.terminate());
-    socket.on("close", () => {
+    socket.on("close", (_code, reason) => {
       server.close();
+      if (first) this.#endRequests(session, /^[A-Z][A-Z0-9_]*$/.exec(reason.toString())?.[0] ?? "EDGE_LOST");
       this.#gone(dial.session);
     });
-    log("debug", "channel opened", {});
+    log(first ? "info" : "debug", first ? "session opened" : "channel opened", {});
+  }
+
+  #recordRequests(dial: Dial, session: string): RequestRecording {
+    if (this.spool.full) throw new TargetError("SPOOL_FULL", "the connector has no room for recordings", "");
+    const { level, onFailure, durability } = dial.recording;
+    try {
+      const recording = this.spool.begin(session, level, durability === "strict");
+      const { name: task, digest } = dial.task;
+      recording.note({ t: "opened", resource: dial.resource, task, digest, at: Date.now() });
+      recording.flush();
+      const made = new RequestRecording(recording, onFailure);
+      recording.onFailure = () => {
+        if (onFailure === "terminate") this.#endRequests(session, "RECORDING_FAILED");
+      };
+      this.#requests.set(session, made);
+      this.counts.sessions += 1;
+      return made;
+    } catch (error) {
+      throw new TargetError("SPOOL_FULL", "the connector cannot write recordings", String(error));
+    }
+  }
+
+  /** A session's first connection is over, and with it the session: nothing of it goes on unrecorded. */
+  #endRequests(session: string, reason: string): void {
+    this.#requests.get(session)?.close(reason);
+    this.#requests.delete(session);
+    for (const [name, one] of this.#running) if (name.startsWith(`${session}.`)) one.kill(reason);
   }
 
   async #dialBack(dial: Dial) {

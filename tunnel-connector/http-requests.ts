@@ -33,8 +33,15 @@ export interface RequestSocket {
   close(code: number, reason: string): void;
 }
 
-/** Writes a fact of the edge to the recording; the request waits for it. */
-export type RecordFact = (event: Record<string, unknown>) => Promise<void> | void;
+/** What the session of a socket keeps of it. */
+export interface RequestRecord {
+  /** Writes a fact of the edge down; `message` is its bytes as they came. Throws when it cannot. */
+  fact(event: Record<string, unknown>, message: string): void;
+  /** Resolves when so many facts are written down; rejects when they never will be. */
+  reached(count: number): Promise<void>;
+}
+
+const UNRECORDED: RequestRecord = { fact: () => {}, reached: () => Promise.resolve() };
 
 /** The upstream side of the request that runs. */
 interface Running {
@@ -47,7 +54,7 @@ interface Running {
 export class RequestServer {
   readonly #socket: RequestSocket;
   readonly #target: HttpTarget;
-  readonly #record: RecordFact;
+  readonly #record: RequestRecord;
   readonly #agent: Agent;
   readonly #sender: FramedSender;
   readonly #window = new ReceiveWindow();
@@ -57,9 +64,8 @@ export class RequestServer {
   #n = 0;
   #closed = false;
   #resume: (() => void) | null = null;
-  #facts: Promise<void> = Promise.resolve();
 
-  constructor(socket: RequestSocket, target: HttpTarget, record: RecordFact = () => {}) {
+  constructor(socket: RequestSocket, target: HttpTarget, record: RequestRecord = UNRECORDED) {
     this.#socket = socket;
     this.#target = target;
     this.#record = record;
@@ -93,8 +99,11 @@ export class RequestServer {
     const { message } = parsed;
     switch (message.t) {
       case "record":
-        this.#facts = this.#facts.then(() => this.#record(message.event));
-        this.#facts.catch(() => this.#reset("RECORDING_FAILED", "the recording cannot be written"));
+        try {
+          this.#record.fact(message.event, data);
+        } catch {
+          this.#unrecorded();
+        }
         return;
       case "request":
         if (message.n !== this.#n + 1) {
@@ -105,9 +114,9 @@ export class RequestServer {
         this.#early = [];
         this.#earlyEnd = false;
         // Nothing goes to the target before what is recorded of it is kept.
-        this.#facts.then(
+        this.#record.reached(message.after).then(
           () => this.#start(message),
-          () => {},
+          () => this.#unrecorded(),
         );
         return;
       case "credit":
@@ -323,6 +332,10 @@ export class RequestServer {
   #drained(bytes: number): void {
     const credit = this.#window.drained(bytes);
     if (credit > 0 && !this.#closed) this.#socket.send(JSON.stringify({ t: "credit", bytes: credit }));
+  }
+
+  #unrecorded(): void {
+    this.#reset("RECORDING_FAILED", "the recording cannot be written");
   }
 
   #failed(error: Error & { code?: string }): void {

@@ -75,9 +75,7 @@ export async function startDoor(
           close: (code, reason) => socket.close(code, reason),
         },
         target,
-        (event) => {
-          recorded.push(event);
-        },
+        { fact: (event) => recorded.push(event), reached: () => Promise.resolve() },
       );
       socket.on("open", () => resolve());
       socket.on("message", (data: Buffer, binary: boolean) =>
