@@ -31,7 +31,8 @@ export async function enter(ask: DoorAsk, admission: Admission): Promise<OpenDoo
   }
 }
 
-async function admit(ask: DoorAsk, admission: Admission): Promise<void> {
+/** Asks, or joins what was asked, and waits until there is a grant. Throws the refusal. */
+export async function admit(ask: DoorAsk, admission: Admission): Promise<void> {
   const { edge, task, params, reason } = ask;
   const { duration, emergency } = admission;
   const request = await askFor(edge, { task, params, reason, duration, emergency });

@@ -224,6 +224,8 @@ export interface EdgeFacts {
   readonly name: string;
   readonly version: string;
   readonly demo_login?: string;
+  /** Where the edge is reached by https under an authority of its own (`wicket dev`). */
+  readonly https?: { readonly origin: string; readonly authority: string };
 }
 
 /** `/.well-known/wicketgate`. Throws when nothing answers, or something else. */

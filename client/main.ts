@@ -13,6 +13,7 @@ import { sessionsCommand } from "./commands/sessions.ts";
 import { tasksCommand } from "./commands/tasks.ts";
 import { call, fetchBytes, openEdge } from "./edge.ts";
 import { CommandError, exit } from "./exit.ts";
+import { kubernetesCommands } from "./kubernetes/commands.ts";
 import { recordingCommand } from "./recording/commands.ts";
 import { EdgeRefusal } from "./recording/edge.ts";
 import { faultText, out, say } from "./terminal.ts";
@@ -36,6 +37,7 @@ async function program(): Promise<Command> {
     tasksCommand(),
     connectCommand(),
     proxyCommand(),
+    ...kubernetesCommands(),
     ...requestCommands(),
     sessionsCommand(),
     playCommand(),

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { unreachable } from "./edge.ts";
-import { type CommandError, exit, fail } from "./exit.ts";
+import { CommandError, exit, fail } from "./exit.ts";
 import { PROGRAM } from "./program.ts";
 import { inert } from "./recording/inert.ts";
 import { say } from "./terminal.ts";
@@ -33,6 +33,12 @@ interface Answer {
   readonly refresh_token?: string;
   readonly error?: string;
   readonly error_description?: string;
+  /** Seconds. */
+  readonly expires_in?: number;
+  readonly code?: string;
+  readonly hint?: string;
+  readonly rule?: string;
+  readonly request?: string;
 }
 
 /** Asks for a code, tells the person where to confirm it, and waits. */
@@ -178,6 +184,43 @@ function refused(answer: Answer): CommandError {
     message === "access_denied" ? "the login was refused" : message,
     `${PROGRAM} login`,
   );
+}
+
+/** A token for a grant, or why there is none; `pending` = the request that waits for approval. */
+export type Exchanged =
+  | {
+      readonly ok: true;
+      readonly token: string /** Milliseconds since the epoch. */;
+      readonly expires: number;
+    }
+  | { readonly ok: false; readonly pending: string | null; readonly fault: CommandError };
+
+/** Exchanges a login's token for one of a task's grant (RFC 8693, RFC 9396). */
+export async function exchangeFor(origin: string, token: string, task: object): Promise<Exchanged> {
+  const asked = Date.now();
+  const answer = await post(origin, "/oauth2/token", {
+    ...{ grant_type: "urn:ietf:params:oauth:grant-type:token-exchange", client_id: CLIENT_ID },
+    ...{ subject_token: token, subject_token_type: "urn:ietf:params:oauth:token-type:jwt" },
+    authorization_details: JSON.stringify([task]),
+  });
+  if (answer.access_token) {
+    return { ok: true, token: answer.access_token, expires: asked + (answer.expires_in ?? 0) * 1000 };
+  }
+  const {
+    error = "",
+    error_description: message = "the edge gave no token",
+    code,
+    rule,
+    hint,
+    request,
+  } = answer;
+  const pending = error === "interaction_required" && request ? request : null;
+  const ends = error === "invalid_grant" ? exit.login : error === "access_denied" ? exit.denied : exit.usage;
+  const fault = new CommandError({
+    ...{ exit: pending === null ? ends : exit.pending, code: code ?? error.toUpperCase(), message },
+    ...{ rule, next: hint, request },
+  });
+  return { ok: false, pending, fault };
 }
 
 async function post(origin: string, path: string, form: Readonly<Record<string, string>>): Promise<Answer> {

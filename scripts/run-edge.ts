@@ -16,6 +16,8 @@ export interface EdgeSettings {
   /** Private Ed25519 JWK. */
   readonly signingKey: object;
   readonly demoLogin?: string;
+  /** Where the edge is reached by https, and the authority to trust there. */
+  readonly https?: { readonly origin: string; readonly authority: string };
   /** Compiled policies, JSON text; default `build/policies.json`. */
   readonly policies?: string;
   /** Folder for all state; absent = in memory. */
@@ -60,7 +62,7 @@ function miniflareOptions(
   origin: string,
   policies: string | undefined,
 ): ConstructorParameters<typeof Miniflare>[0] {
-  const { state, demoLogin, log } = settings;
+  const { state, demoLogin, https, log } = settings;
   const object = (className: string) => ({ className, useSQLite: true });
   return convertV4MiniflareOptions({
     name: "wicketgate",
@@ -84,6 +86,7 @@ function miniflareOptions(
       ADMIN_GROUPS: JSON.stringify(settings.adminGroups),
       SIGNING_KEY: JSON.stringify(settings.signingKey),
       ...(demoLogin === undefined ? {} : { DEMO_LOGIN: demoLogin }),
+      ...(https ? { HTTPS: JSON.stringify(https) } : {}),
     },
     ...(state === undefined ? {} : { resourcePersistencePath: state }),
     ...(log

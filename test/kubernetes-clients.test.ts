@@ -81,6 +81,7 @@ describe("the exec credential plugin", () => {
       chmodSync(plugin, 0o700);
       const written = writeKubeconfig(null, {
         edge: door.url,
+        login: door.url,
         resource: "work",
         task: "restart",
         reason: null,
@@ -89,6 +90,7 @@ describe("the exec credential plugin", () => {
         ca: door.ca,
         command: plugin,
         args: [],
+        after: [],
       });
       if (!written.ok) throw new Error(written.message);
       const config = join(home.folder, "plugin-config");

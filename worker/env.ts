@@ -23,6 +23,8 @@ export interface Bindings extends ConsoleEnv, LogRoutesEnv {
   readonly SIGNING_KEY: string;
   /** Where `wicket dev` hands out tokens; null everywhere else. */
   readonly DEMO_LOGIN: string | null;
+  /** Where `wicket dev` is reached by https, with its own authority; null everywhere else: there it is EDGE_ORIGIN. */
+  readonly HTTPS: { readonly origin: string; readonly authority: string } | null;
 }
 
 /** A deployment that lacks something: what, in one sentence. */
@@ -59,6 +61,7 @@ function check(env: Record<string, unknown>): Bindings {
     ...(env as unknown as Bindings),
     SIGNING_KEY: typeof key === "string" ? key : JSON.stringify(key),
     ADMIN_GROUPS: env["ADMIN_GROUPS"] ?? "[]",
+    HTTPS: typeof env["HTTPS"] === "string" ? JSON.parse(env["HTTPS"]) : null,
     DEMO_LOGIN: typeof demo === "string" && demo !== "" ? demo : null,
   };
 }

@@ -40,6 +40,7 @@ app.get("/.well-known/wicketgate", (context) => {
     version: VERSION,
     issuers: issuersFrom(env.ISSUERS).map(({ issuer, audiences }) => ({ issuer, audiences })),
     ...(env.DEMO_LOGIN === null ? {} : { demo_login: env.DEMO_LOGIN }),
+    ...(env.HTTPS === null ? {} : { https: env.HTTPS }),
   });
 });
 

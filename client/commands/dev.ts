@@ -13,6 +13,11 @@ export function devCommand(): Command {
     .description("Run the whole system on this machine: edge, identity provider, connector, database")
     .option("--policies <dir>", "the task library; default: the demo's")
     .option("--postgres <url>", "the database behind orders-db instead of the embedded one")
+    .option(
+      "--target <name=where>",
+      "what stands behind another resource: a URL, a kubeconfig, or a file as in connector.yaml",
+      collectTarget,
+    )
     .option("--port <port>", "the edge's port on loopback; 0 takes any", parsePort, 8787)
     .option("--state <dir>", "keep all state here; default: a temporary folder")
     .option("--json", "one JSON object a line on stdout", false)
@@ -109,6 +114,13 @@ function showApproval(origin: string, edge: string): void {
   say("    npx wicket requests");
   say("    npx wicket approve REQUEST");
   say("");
+}
+
+function collectTarget(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const split = text.indexOf("=");
+  if (split < 1 || split === text.length - 1)
+    throw new InvalidArgumentError("A target is written name=where.");
+  return { ...before, [text.slice(0, split)]: text.slice(split + 1) };
 }
 
 function parsePort(text: string): number {

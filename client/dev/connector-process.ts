@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { stringify } from "yaml";
-import type { DevDatabase } from "./database.ts";
+import type { TargetConfig } from "./targets.ts";
 
 const program = join(import.meta.dirname, "..", "..", "tunnel-connector", "main.ts");
 /** After SIGTERM it is killed, milliseconds. */
@@ -14,8 +14,9 @@ export interface ConnectorSettings {
   readonly folder: string;
   readonly name: string;
   readonly edge: string;
-  readonly resource: string;
-  readonly database: DevDatabase;
+  readonly resources: Readonly<Record<string, TargetConfig>>;
+  /** Of the database; null = it has none. */
+  readonly password: string | null;
 }
 
 /** One line of its log. */
@@ -33,18 +34,12 @@ export interface ConnectorProcess {
 
 /** Writes its configuration, as somebody would by hand. Returns the file's path. */
 export function writeConnectorConfig(settings: ConnectorSettings): string {
-  const { folder, name, edge, resource, database } = settings;
-  const { host, port, user, password, tls } = database;
+  const { folder, name, edge, resources, password } = settings;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (password !== null) writeFileSync(join(folder, "password"), password, { mode: 0o600 });
-  const target = {
-    ...{ type: "postgres", host, port, database: database.database, user },
-    ...(password === null ? {} : { password: "$" + "{file:password}" }),
-    tls,
-  };
   const config = {
     ...{ version: 1, name, edge, state: "state", status: "127.0.0.1:0", drain: "0s" },
-    resources: { [resource]: target },
+    resources,
   };
   const path = join(folder, "connector.yaml");
   writeFileSync(path, stringify(config), { mode: 0o600 });

@@ -15,11 +15,18 @@ import { call, DEV_EDGE } from "../edge.ts";
 import { CommandError, exit, fail } from "../exit.ts";
 import { openLibrary } from "../policy/library.ts";
 import { checkRowsWith, loadParser } from "../policy/parser.ts";
-import { type ConnectorProcess, startConnector, writeConnectorConfig } from "./connector-process.ts";
+import {
+  type ConnectorProcess,
+  type ConnectorSettings,
+  startConnector,
+  writeConnectorConfig,
+} from "./connector-process.ts";
 import { type DevDatabase, embeddedDatabase, namedDatabase } from "./database.ts";
 import { freePort, portIsFree } from "./ports.ts";
 import { type DevProvider, startProvider } from "./provider.ts";
+import { openSecureDoor, type SecureDoor } from "./secure-door.ts";
 import { type DevSecrets, type DevState, openSecrets, openState } from "./state.ts";
+import { assignTargets, databaseTarget, namedTarget } from "./targets.ts";
 
 /** The resource that `--postgres` is behind. */
 const RESOURCE = "orders-db";
@@ -32,6 +39,8 @@ export interface DevOptions {
   readonly policies: string;
   /** URL of the database behind `orders-db`; absent = the embedded one. */
   readonly postgres?: string;
+  /** What stands behind other resources: a URL, a kubeconfig or a file, by the resource's name. */
+  readonly target?: Readonly<Record<string, string>>;
   /** 0 = any. */
   readonly port: number;
   readonly state?: string;
@@ -43,6 +52,8 @@ export type DevEvent =
   | {
       readonly status: "ready";
       readonly edge: string;
+      /** The edge by https with an authority of its own; where the policies have clusters or HTTP APIs. */
+      readonly https?: { readonly origin: string; readonly authority: string };
       readonly issuer: string;
       readonly resources: readonly string[];
       /** Name → id token. */
@@ -106,9 +117,16 @@ async function assemble(
     openProvider(secrets, edgeOrigin, people),
   );
   stops.push(() => provider.stop());
+  const named = Object.fromEntries(
+    Object.entries(options.target ?? {}).map(([name, where]) => [name, namedTarget(name, where)]),
+  );
+  const secure = Object.values(library.bundle.resources).some(({ type }) => type !== "postgres")
+    ? await openSecureDoor(state, port)
+    : null;
+  if (secure) stops.push(() => secure.stop());
   const [database, edge] = await together(
     startPart(tell, "database", () => openDatabase(options, state, secrets)),
-    startPart(tell, "edge", () => openEdge(provider, state, secrets, port, library, tell)),
+    startPart(tell, "edge", () => openEdge(provider, state, secrets, port, library, secure, tell)),
     stops,
   );
   for (const message of [...database.warnings, ...(await database.grant(library.bundle))]) {
@@ -118,11 +136,22 @@ async function assemble(
     database.server.onExit = (log) => fell(new Error(`PostgreSQL ended by itself: ${log}`));
   }
   const operator = { origin: edgeOrigin, token: await provider.token(OPERATOR) };
-  const name = connectorOf(library);
-  const connector = await startPart(tell, "connector", () =>
-    openConnector(operator, state, database, library, tell),
-  );
-  if (connector) {
+  const { bundle } = library;
+  const own = Object.hasOwn(bundle.resources, RESOURCE) ? { [RESOURCE]: databaseTarget(database) } : {};
+  const { targets, missing } = assignTargets(bundle, { ...own, ...named });
+  for (const other of missing) {
+    tell({ status: "warning", message: `${other} has no target here; give one: --target ${other}=WHERE` });
+  }
+  if (targets.size === 0) {
+    tell({
+      status: "warning",
+      message: "no resource of the policies has a target: there is nothing to connect to",
+    });
+  }
+  for (const [name, resources] of targets) {
+    const connector = await startPart(tell, "connector", () =>
+      openConnector(operator, state, { name, resources, password: database.password }, tell),
+    );
     stops.push(() => connector.stop());
     connector.onExit = (error) => fell(new Error(`the connector ended by itself: ${error}`));
   }
@@ -133,9 +162,10 @@ async function assemble(
   return {
     ready: {
       ...{ status: "ready", edge: edgeOrigin, issuer: provider.issuer },
+      ...(secure ? { https: { origin: secure.origin, authority: secure.authority } } : {}),
       resources: Object.keys(library.bundle.resources),
       people: Object.fromEntries(tokens),
-      keys: await readKeys(edgeOrigin, name, state.path(`connector-${name}`)),
+      keys: await readKeys(edgeOrigin, [...targets.keys()], state),
       ...{ operator: operator.token, state: state.folder, pid: process.pid },
     },
     broken,
@@ -240,12 +270,14 @@ function openEdge(
   secrets: DevSecrets,
   port: number,
   library: Library,
+  secure: SecureDoor | null,
   tell: Tell,
 ): Promise<RunningEdge> {
   return withoutSignals(() =>
     runEdge({
       ...{ host: "127.0.0.1", port, issuers: [provider.config], adminGroups: [ADMIN_GROUP] },
       ...{ signingKey: secrets.signingKey, demoLogin: provider.demoLogin, state: state.path("edge") },
+      ...(secure ? { https: { origin: secure.origin, authority: secure.authority } } : {}),
       policies: JSON.stringify(library.bundle),
       log: (line) => tell({ status: "log", part: "edge", message: line.trimEnd() }),
     }),
@@ -274,32 +306,15 @@ interface Operator {
 
 const asEdge = ({ origin, token }: Operator) => ({ origin, token: () => token });
 
-/** Name of the connector that serves the database; null when the policies have no such resource. */
-function connectorOf(library: Library): string | null {
-  return library.bundle.resources[RESOURCE]?.connector ?? null;
-}
-
 async function openConnector(
   operator: Operator,
   state: DevState,
-  database: DevDatabase,
-  library: Library,
+  serves: Pick<ConnectorSettings, "name" | "resources" | "password">,
   tell: Tell,
-): Promise<ConnectorProcess | null> {
-  const name = connectorOf(library);
-  const others = Object.keys(library.bundle.resources).filter((one) => one !== RESOURCE);
-  for (const other of others) {
-    tell({ status: "warning", message: `${other} has no target here: wicket dev serves ${RESOURCE}` });
-  }
-  if (name === null) {
-    tell({
-      status: "warning",
-      message: `the policies have no resource ${RESOURCE}: there is nothing to connect to`,
-    });
-    return null;
-  }
+): Promise<ConnectorProcess> {
+  const { name } = serves;
   const folder = state.path(`connector-${name}`);
-  const config = writeConnectorConfig({ folder, name, edge: operator.origin, resource: RESOURCE, database });
+  const config = writeConnectorConfig({ ...serves, folder, edge: operator.origin });
   const listed = await call<{ connectors: { name: string; enrolled: object | null }[] }>(
     asEdge(operator),
     "/api/connectors",
@@ -315,14 +330,17 @@ async function openConnector(
   });
 }
 
-/** The public keys that recordings of this system are verified with: the log's and the connector's. */
-async function readKeys(edge: string, connector: string | null, folder: string): Promise<string[]> {
+/** The public keys that recordings of this system are verified with: the log's and the connectors'. */
+async function readKeys(edge: string, connectors: readonly string[], state: DevState): Promise<string[]> {
   const keys = [(await (await fetch(`${edge}/log/key`)).text()).trim()];
-  if (connector === null) return keys;
-  const jwk = JSON.parse(readFileSync(join(folder, "state", "key.json"), "utf8")) as { x?: string };
-  const publicKey = publicKeyFromJwk({ kty: "OKP", crv: "Ed25519", x: jwk.x! });
-  const verifier = publicKey && connectorVerifier(connector, publicKey);
-  return verifier ? [...keys, formatVerifierKey(verifier)] : keys;
+  for (const name of connectors) {
+    const path = join(state.path(`connector-${name}`), "state", "key.json");
+    const jwk = JSON.parse(readFileSync(path, "utf8")) as { x?: string };
+    const publicKey = publicKeyFromJwk({ kty: "OKP", crv: "Ed25519", x: jwk.x! });
+    const verifier = publicKey && connectorVerifier(name, publicKey);
+    if (verifier) keys.push(formatVerifierKey(verifier));
+  }
+  return keys;
 }
 
 /** Compiles the library again when a file of it changes, and swaps it; a library with mistakes is not taken. */

@@ -42,14 +42,14 @@ export function readExecInfo(
     return bad("kubectl does not say which cluster: provideClusterInfo must be true");
   if (typeof config !== "object" || config === null)
     return bad("the kubeconfig names no task: write it with `wicket kubeconfig`");
-  const { task, resource, reason, params } = config;
+  const { task, resource, reason, params, edge } = config;
   if (typeof task !== "string" || typeof resource !== "string")
     return bad("the kubeconfig names no task or no resource");
   const pairs = Object.entries((params ?? {}) as Record<string, unknown>);
   return {
     ok: true,
     request: {
-      edge: new URL(server).origin,
+      edge: typeof edge === "string" ? edge : new URL(server).origin,
       resource,
       task,
       reason: typeof reason === "string" ? reason : null,

@@ -8,6 +8,8 @@ export interface KubeContext {
   /** Origin of the edge: `https://edge.example`. kubectl sends no token over http. */
   readonly edge: string;
   /** Name of the resource. */
+  /** Origin that `wicket` logs in at, when it is another (local development: http). */
+  readonly login: string;
   readonly resource: string;
   readonly task: string;
   readonly reason: string | null;
@@ -19,6 +21,8 @@ export interface KubeContext {
   /** The command that kubectl runs: path of `wicket`, and arguments before `kube-credential`. */
   readonly command: string;
   readonly args: readonly string[];
+  /** Arguments behind it. */
+  readonly after: readonly string[];
 }
 
 interface Named {
@@ -69,6 +73,7 @@ export function writeKubeconfig(
     resource: context.resource,
     reason: context.reason,
     params: context.params,
+    ...(context.login === context.edge ? {} : { edge: context.login }),
   };
   const cluster = {
     server: `${context.edge.replace(/\/+$/, "")}/k8s/${context.resource}`,
@@ -78,7 +83,7 @@ export function writeKubeconfig(
   const exec = {
     apiVersion: "client.authentication.k8s.io/v1",
     command: context.command,
-    args: [...context.args, "kube-credential"],
+    args: [...context.args, "kube-credential", ...context.after],
     interactiveMode: "IfAvailable",
     provideClusterInfo: true,
     installHint: "wicket is the command line of Wicketgate.",

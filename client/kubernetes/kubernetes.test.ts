@@ -5,6 +5,7 @@ import { contextName, type KubeContext, writeKubeconfig } from "./kubeconfig.ts"
 
 const context: KubeContext = {
   edge: "https://edge.example",
+  login: "https://edge.example",
   resource: "prod",
   task: "restart",
   reason: "INC-1",
@@ -13,6 +14,7 @@ const context: KubeContext = {
   ca: "PEM",
   command: "wicket",
   args: [],
+  after: [],
 };
 
 test("a context is added to what is there, and replaced when it is written again", () => {

@@ -12,6 +12,8 @@ const wicketScript = join(root, "bin", "wicket.js");
 export interface SystemOptions {
   /** Folder of a task library. */
   readonly policies?: string;
+  /** `--target`, by resource. */
+  readonly target?: Readonly<Record<string, string>>;
   /** URL of the database behind `orders-db`. */
   readonly postgres?: string;
   readonly state?: string;
@@ -45,6 +47,7 @@ export interface System {
   readonly operator: string;
   readonly keys: readonly string[];
   readonly state: string;
+  readonly https?: { readonly origin: string; readonly authority: string };
   /** Objects of `--json` so far. */
   readonly events: Record<string, unknown>[];
   readonly process: ChildProcess;
@@ -67,6 +70,7 @@ export interface System {
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const folder = mkdtempSync(join(tmpdir(), "wicket-system-"));
   const args = ["dev", "--json", "--port", "0"];
+  for (const [name, where] of Object.entries(options.target ?? {})) args.push("--target", `${name}=${where}`);
   for (const name of ["policies", "postgres", "state"] as const) {
     const value = options[name];
     if (value !== undefined) args.push(`--${name}`, value);
@@ -91,7 +95,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     rmSync(folder, { recursive: true, force: true });
     throw error;
   });
-  const { edge, issuer, people, operator, keys, state } = ready as unknown as System;
+  const { edge, issuer, people, operator, keys, state, https } = ready as unknown as System;
   const tokens: Record<string, string> = { ...people, operator };
 
   const tokenFile = (person: string): string => {
@@ -116,6 +120,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     return child;
   };
   const system: System = {
+    ...(https ? { https } : {}),
     ...{ edge, issuer, people, operator, keys, state, events, process: dev, tokenFile },
     spawn: start,
     wicket(given, run = {}) {

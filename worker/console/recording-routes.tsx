@@ -8,7 +8,7 @@ import type { LogObject } from "../log/sequencer.ts";
 import { findRecording, findStatements, listRecordings, type RecordingRow } from "../recordings/ledger.ts";
 import { mayRead, readingTicket, tellReading, ticketHolds } from "../recordings/reading.ts";
 import { getSegment, listSegments } from "../recordings/store.ts";
-import { isSessionId } from "../sessions/ticket.ts";
+import { isAnySession } from "../sessions/names.ts";
 import { PlayerPage, RecordingsPage } from "./recording-pages.tsx";
 import { notFound, page } from "./respond.tsx";
 import { type ConsoleEnv, type ConsoleRoutes, contentPolicy } from "./session.ts";
@@ -77,7 +77,7 @@ export function recordingPages(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
     const env = context.env as unknown as RecordingEnv;
     const secret = getCookie(context, CONSOLE_COOKIE) ?? "";
     const holder = await hashOf(`form:${secret}`);
-    if (!isSessionId(id) || !(await ticketHolds(env, context.req.header("wicket-reading"), id, holder))) {
+    if (!isAnySession(id) || !(await ticketHolds(env, context.req.header("wicket-reading"), id, holder))) {
       return context.json({ code: "READING_OVER" }, 403);
     }
     const object = /^\d{1,8}$/.test(sequence) ? await getSegment(env.RECORDINGS, id, Number(sequence)) : null;
@@ -95,6 +95,6 @@ export function recordingPages(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
 
 async function readable(context: RecordingContext): Promise<RecordingRow | null> {
   const id = context.req.param("id") ?? "";
-  const row = isSessionId(id) ? await findRecording(context.env.DB, id) : null;
+  const row = isAnySession(id) ? await findRecording(context.env.DB, id) : null;
   return row && mayRead(row, context.get("visitor")) ? row : null;
 }

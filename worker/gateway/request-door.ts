@@ -11,7 +11,7 @@ import { authenticate, type IdentityEnv } from "../identity/authenticate.ts";
 import { problem } from "./http.ts";
 import { refusal } from "./kubernetes.ts";
 import type { RequestObject } from "./request-object.ts";
-import { CONTEXT_HEADER, type RequestContext, requestSessionOf } from "./request-run.ts";
+import { CONTEXT_HEADER, type RequestContext, requestObjectOf } from "./request-run.ts";
 
 /** What the door needs of the Worker's environment. */
 export interface DoorEnv extends IdentityEnv, GrantsEnv {
@@ -60,7 +60,8 @@ export async function serveDoor(
       hint: "run `wicket kubeconfig`",
     });
   }
-  const who = await authenticate(request, env, now);
+  // As the token exchange names a resource of any type.
+  const who = await authenticate(request, env, now, `${env.EDGE_ORIGIN}/db/${found[2]}`);
   if (!who.ok) return refuse(who);
   const { identity, credential } = who;
   const resource = findResource(bundle, found[2]!);
@@ -132,16 +133,16 @@ export async function enterSession(
   entering: Entering,
 ): Promise<Response> {
   const { identity, task, grant } = entering;
-  const session = requestSessionOf(grant.id, grant.expires, task.session.ttlMs, entering.now);
+  const session = requestObjectOf(grant.id);
   const context: RequestContext = {
-    session: session.id,
+    session,
     grant: grant.id,
     identity: { ...identity, claims: {} },
     task: task.name,
     taskDigest: task.digest,
     params: entering.params,
     reason: entering.reason,
-    deadline: Math.min(session.deadline, grant.expires),
+    expires: grant.expires,
     path: entering.path,
     approvals: `${env.EDGE_ORIGIN}/requests/`,
   };
@@ -151,7 +152,7 @@ export async function enterSession(
     if (name === "authorization" || name === "cookie" || name.startsWith("wicket-")) headers.delete(name);
   }
   headers.set(CONTEXT_HEADER, encodeHeader(JSON.stringify(context)));
-  const stub = env.REQUESTS.get(env.REQUESTS.idFromName(session.id));
+  const stub = env.REQUESTS.get(env.REQUESTS.idFromName(session));
   return await stub.fetch(new Request(request, { headers }));
 }
 

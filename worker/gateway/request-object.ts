@@ -15,7 +15,14 @@ import { SessionEnding } from "../sessions/ending.ts";
 import { refused } from "../sessions/opening.ts";
 import { SessionStore, type StoredSession } from "../sessions/stored.ts";
 import { ChannelError, type RequestChannel } from "./request-channel.ts";
-import { type Fault, factsOfRun, type RequestRun, type RequestTotals, totalsOf } from "./request-run.ts";
+import {
+  type Fault,
+  factsOfRun,
+  type RequestRun,
+  type RequestTotals,
+  recordedFact,
+  totalsOf,
+} from "./request-run.ts";
 import { RequestSession } from "./request-session.ts";
 import type { RequestEvent } from "./requests.ts";
 
@@ -100,7 +107,7 @@ export class RequestObject extends RequestSession<Bindings> {
   protected override write(run: RequestRun, event: RequestEvent): void {
     const recording = this.#recording;
     if (!recording || recording.channel.dead || run !== this.run) return;
-    const message = recording.channel.record(event as unknown as Record<string, unknown>);
+    const message = recording.channel.record(recordedFact(event));
     recording.roots.add("event", new TextEncoder().encode(message));
   }
 

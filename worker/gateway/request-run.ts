@@ -13,8 +13,8 @@ export interface RequestContext {
   readonly taskDigest: string;
   readonly params: Readonly<Record<string, string>>;
   readonly reason: string | null;
-  /** End of the session, milliseconds since the epoch. */
-  readonly deadline: number;
+  /** End of the grant, milliseconds since the epoch. */
+  readonly expires: number;
   /** Path behind the mount point. */
   readonly path: string;
   /** Where a person approves: the request's id is added. */
@@ -70,6 +70,23 @@ export function factsOfRun({ context, id, task }: RequestRun) {
   };
 }
 
+/** A fact as the recording has it: in the shape of a database session's facts, so that one player shows both. */
+export function recordedFact(event: RequestEvent): Record<string, unknown> {
+  if (event.t === "statement") {
+    const { effect } = event.decision;
+    const more = {
+      relations: [],
+      masked: [],
+      rewritten: null,
+      effect: effect === "answer" ? "allow" : effect,
+    };
+    return { ...event, decision: { ...event.decision, ...more } };
+  }
+  return event.t === "outcome"
+    ? { ...event, tag: event.status === 0 ? "-" : `HTTP ${event.status}` }
+    : { ...event };
+}
+
 /** The audit event for a fact; null for facts that only the recording keeps. */
 export function eventOfRequest(event: RequestEvent, run: RequestRun): NewEvent | null {
   const facts = factsOfRun(run);
@@ -98,13 +115,7 @@ export function eventOfRequest(event: RequestEvent, run: RequestRun): NewEvent |
   return null;
 }
 
-/** Name of the object for requests under a grant at a time: a new one begins when the task's time for a session is over. */
-export function requestSessionOf(
-  grant: string,
-  expires: number,
-  ttlMs: number,
-  now: number,
-): { readonly id: string; readonly deadline: number } {
-  const later = Math.max(0, Math.floor((expires - now) / ttlMs));
-  return { id: `rq-${grant}-${later}`, deadline: expires - later * ttlMs };
+/** Name of the object for the requests under a grant. */
+export function requestObjectOf(grant: string): string {
+  return `rq-${grant}`;
 }

@@ -173,7 +173,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
       ...{ id, context, task: withBudget(task, started.grant.budget), ledger: new RequestLedger() },
       ...{
         started: now,
-        deadline: Math.min(context.deadline, started.grant.expires),
+        deadline: Math.min(now + task.session.ttlMs, context.expires, started.grant.expires),
         over: null,
         active: now,
       },

@@ -118,15 +118,22 @@ const store = new KeyStore(
   (work) => waitUntil(work),
 );
 
-/** Authenticates `request` at `now` (ms since the epoch). Never throws for anything the client sent. */
-export async function authenticate(request: Request, env: IdentityEnv, now: number): Promise<Authenticated> {
+/**
+ * Authenticates `request` at `now` (ms since the epoch). Never throws for anything the client sent. A token of this
+ * edge must be for the edge or for `resource`, by default the address that was asked for.
+ */
+export async function authenticate(
+  request: Request,
+  env: IdentityEnv,
+  now: number,
+  resource = env.EDGE_ORIGIN + new URL(request.url).pathname,
+): Promise<Authenticated> {
   const authorization = request.headers.get("authorization");
   if (authorization === null || authorization === "") return refuseToken("TOKEN_MISSING");
   if (hasConsoleCookie(request)) return refuseToken("TOKEN_AMBIGUOUS");
   const match = /^bearer +([^\s,]+)$/i.exec(authorization);
   if (!match) return refuseToken(/^bearer *$/i.test(authorization) ? "TOKEN_MISSING" : "TOKEN_MALFORMED");
-  const path = new URL(request.url).pathname;
-  return authenticateToken(match[1]!, env, now, [env.EDGE_ORIGIN, `${env.EDGE_ORIGIN}${path}`]);
+  return authenticateToken(match[1]!, env, now, [env.EDGE_ORIGIN, resource]);
 }
 
 /**

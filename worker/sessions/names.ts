@@ -1,13 +1,13 @@
 /**
  * Which object a session lives in. A database session is one object, named by its id. The requests to a cluster or
- * an HTTP API under one grant share an object, `rq-<grant>-<window>`: it has one session after the other, each with
+ * an HTTP API under one grant share an object, `rq-<grant>`: it has one session after the other, each with
  * the time of its start at the end of its id. `<session>.<n>` names a connection of a connector to such a session.
  */
 import type { RequestObject } from "../gateway/request-object.ts";
 import type { SessionObject } from "./object.ts";
 import { isSessionId } from "./ticket.ts";
 
-const REQUESTS = /^rq-[0-9a-f]{32}-\d{1,9}-\d{1,9}-[0-9a-z]{1,12}$/;
+const REQUESTS = /^rq-[0-9a-f]{32}-\d{1,9}-[0-9a-z]{1,12}$/;
 
 /** Where sessions are. */
 export interface SessionObjects {
