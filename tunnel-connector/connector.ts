@@ -245,7 +245,10 @@ export class Connector {
     const recording = first ? this.#recordRequests(dial, session) : this.#requests.get(session);
     if (!recording)
       throw new TargetError("TARGET_PREFLIGHT", "the connector has no recording of this session", "");
-    const socket = await this.#dialBack(dial).catch((error: unknown) => {
+    // The edge may speak at once: what comes with its answer to the handshake waits here.
+    const early: (Buffer | string)[] = [];
+    let take = (message: Buffer | string): void => void early.push(message);
+    const socket = await this.#dialBack(dial, (message) => take(message)).catch((error: unknown) => {
       if (first) this.#endRequests(session, "NOT_OPENED");
       throw error;
     });
@@ -260,7 +263,8 @@ export class Connector {
         socket.close(1000, code);
       },
     });
-    socket.on("message", (data: Buffer, binary: boolean) => server.message(binary ? data : data.toString()));
+    take = (message) => server.message(message);
+    for (const message of early.splice(0)) take(message);
     socket.on("error", () => socket.terminate());
     socket.on("close", (_code, reason) => {
       server.close();
@@ -297,12 +301,14 @@ export class Connector {
     for (const [name, one] of this.#running) if (name.startsWith(`${session}.`)) one.kill(reason);
   }
 
-  async #dialBack(dial: Dial) {
+  async #dialBack(dial: Dial, onMessage?: (message: Buffer | string) => void) {
     const headers = {
       authorization: `Bearer ${await this.#identity.token()}`,
       "wicket-ticket": dial.ticket,
     };
     const socket = edgeSocket(this.config.edge, dial.url, CONNECTOR_SUBPROTOCOL, headers);
+    if (onMessage)
+      socket.on("message", (data: Buffer, binary: boolean) => onMessage(binary ? data : data.toString()));
     await opened(socket);
     return socket;
   }

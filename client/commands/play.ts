@@ -121,21 +121,10 @@ function showStatement(statement: PlayedStatement, started: number): void {
     }
     if (result.tag) out(`   ${inert(result.tag)}`);
   }
-  for (const line of castLines(statement.cast)) out(`   ${inert(line)}`);
   if (outcome === null) out("   (the session ended before it was done)");
   else if (!outcome.ok && decision.effect === "allow") {
     out(styled("red", `   error ${outcome.sqlstate ?? ""}: ${inert(outcome.message ?? "")}`));
   }
-}
-
-/** What a command wrote, without its timing. */
-function castLines(cast: readonly string[]): string[] {
-  let text = "";
-  for (const line of cast) {
-    const event = JSON.parse(line) as unknown;
-    if (Array.isArray(event) && event[1] === "o") text += String(event[2]);
-  }
-  return text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
 }
 
 function decisionText({ decision, outcome }: PlayedStatement): string {
