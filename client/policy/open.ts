@@ -64,7 +64,7 @@ export async function openPolicy(source: PolicySource, io: PolicyIo): Promise<Op
       const own = catalog === null ? guessCatalog(task) : restrictCatalog(catalog, task);
       // A decider remembers what its session declared, and each text here is a session of its own.
       const decider = {
-        decide: (text: string) => createDecider({ task, catalog: own, parser }).decide(text),
+        decide: (text: string) => createDecider({ task, catalog: own, parser, forShow: true }).decide(text),
       };
       deciders.set(task.name, decider);
       return decider;

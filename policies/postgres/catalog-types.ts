@@ -39,6 +39,8 @@ export interface CatalogRelation {
   readonly columns: readonly CatalogColumn[];
   /** Column names of the primary key; empty when there is none. */
   readonly primaryKey: readonly string[];
+  /** Of a view or materialized view: a text that changes when its definition does. */
+  readonly definition?: string;
 }
 
 export interface CatalogColumn {

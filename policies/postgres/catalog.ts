@@ -62,7 +62,8 @@ SELECT c.oid::pg_catalog.int8 AS relation, n.nspname::pg_catalog.text AS schema,
        EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE k.castsource IN (t.oid, base.oid, el.oid)
                   AND el.typnamespace <> ${BUILTIN} AND ${USER_CAST}) AS user_casts,
        (SELECT pg_catalog.array_position(i.indkey::pg_catalog.int2[], a.attnum) FROM pg_catalog.pg_index i
-         WHERE i.indrelid = c.oid AND i.indisprimary) AS key_position
+         WHERE i.indrelid = c.oid AND i.indisprimary) AS key_position,
+       (SELECT w.xmin::pg_catalog.text FROM pg_catalog.pg_rewrite w WHERE w.ev_class = c.oid AND w.rulename = '_RETURN') AS definition
   FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS wanted(schema, name)
   JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
@@ -193,6 +194,7 @@ function relationsOf(rows: readonly CatalogRow[]): CatalogRelation[] {
         kind: row["kind"] as CatalogRelation["kind"],
         columns: [],
         primaryKey: [],
+        ...(typeof row["definition"] === "string" ? { definition: row["definition"] } : {}),
       };
       relations.push(relation);
       keys.set(relation, []);

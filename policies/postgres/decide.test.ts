@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 const decider = (task: Task = corpusTask, known: Catalog = catalog): StatementDecider =>
-  createDecider({ task, catalog: known, parser });
+  createDecider({ task, catalog: known, parser, forShow: true });
 
 describe("a decision", () => {
   test("says what a person and the record need", () => {

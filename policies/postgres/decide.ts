@@ -8,7 +8,16 @@ import type { Parser } from "./parser.ts";
 import { QueryWalker } from "./query.ts";
 import { type Refusal, refusal, SYNTAX_ERROR, TOO_LARGE } from "./refusal.ts";
 import { OUTERMOST, type Scope } from "./scope.ts";
-import { copyOut, explain, nameOf, type Span, setting, show, transaction } from "./session-statements.ts";
+import {
+  copyOut,
+  explain,
+  nameOf,
+  runsInside,
+  type Span,
+  setting,
+  show,
+  transaction,
+} from "./session-statements.ts";
 import { Source } from "./source.ts";
 import { STATEMENT_KINDS } from "./statements.ts";
 import { as, type Fields, list, type RawStatement, sameTree, typeOf, type Wrapped } from "./tree.ts";
@@ -21,6 +30,8 @@ export interface DeciderOptions {
   readonly parser: Parser;
   /** Decisions kept, by text; default 500. */
   readonly cacheSize?: number;
+  /** For texts that are only looked at: leaves out the check that a table is still the one of the catalog. */
+  readonly forShow?: boolean;
 }
 
 /** Texts longer than this are decided anew each time. */
@@ -28,7 +39,7 @@ const MAX_CACHED_TEXT = 16 * 1024;
 
 /** A decider for one session: it remembers which cursors the session declared. */
 export function createDecider(options: DeciderOptions): StatementDecider {
-  const world = new World(options.task, options.catalog, options.parser);
+  const world = new World(options.task, options.catalog, options.parser, !options.forShow);
   const cacheSize = options.cacheSize ?? 500;
   const cache = new Map<string, StatementDecision>();
   const cursors = new Set<string>();
@@ -192,6 +203,7 @@ class Deciding {
         if (!this.#world.writes) walker.refuse("STATEMENT_NOT_ALLOWED", "the task is read-only");
         return {};
       case "ExplainStmt": {
+        walker.planOnly = !runsInside(fields);
         const inner = this.#inner(walker, fields["query"], OUTERMOST, "EXPLAIN");
         explain(walker, fields, span);
         return { effect: inner.effect ?? "read" };

@@ -25,7 +25,7 @@ describe("lookup by a masked value", () => {
     },
     { relation: "orders" },
   ]);
-  const decide = (sql: string) => createDecider({ task, catalog, parser }).decide(sql);
+  const decide = (sql: string) => createDecider({ task, catalog, parser, forShow: true }).decide(sql);
   const stored = /FROM public\.customers WHERE email OPERATOR\(pg_catalog\.=\) (\$1|'a@b')\)/;
 
   test("tests the stored value inside of the view, by itself", () => {

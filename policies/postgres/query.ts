@@ -57,6 +57,8 @@ export class QueryWalker {
   readonly systemColumns: readonly string[];
   /** Calls that keep their bare name because the server reads that name specially. */
   readonly bareCalls = new Set<Fields>();
+  /** True for a statement that reads no row (EXPLAIN). */
+  planOnly = false;
   /** How many rows are looked up by masked values. */
   lookups = 0;
   /** Conditions for the view of a reference that may stand before its filter. */

@@ -73,7 +73,8 @@ function replaceByView(
     ({ start, end } = span);
   }
   const where = walker.pushed.get(fields) ?? [];
-  const query = view.query({ only, ...options, where, system: walker.systemColumns });
+  const unchecked = walker.planOnly;
+  const query = view.query({ only, ...options, where, system: walker.systemColumns, unchecked });
   const alias = fields["alias"] as Fields | undefined;
   const before = walker.tableForm ? (tokens(walker.source.text, 0, start).at(-1)?.start ?? 0) : null;
   const named = alias ? "" : ` AS ${quoteName(view.name)}`;

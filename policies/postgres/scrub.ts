@@ -15,6 +15,12 @@ export const CHECK_MARKER = "[wicket:row-rule ";
 /** The same for a masked value that is written back; followed by the column's name. */
 export const MASKED_MARKER = "[wicket:masked-value ";
 
+/** The same when a relation is no more the one that the session's catalog has; followed by its name. */
+export const CHANGED_MARKER = "[wicket:changed ";
+
+/** SQLSTATE object_not_in_prerequisite_state */
+const CHANGED = "55000";
+
 /** SQLSTATE with_check_option_violation. */
 const CHECK_VIOLATION = "44000";
 
@@ -47,9 +53,14 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
     const H = "Leave the column out of the statement, or write its real value.";
     return { ...out, C: CHECK_VIOLATION, M: `column ${column} would be overwritten with its mask`, H };
   }
+  const relation = marked(message, CHANGED_MARKER);
+  if (relation !== null) {
+    const M = `the definition of ${relation} has changed since this session began`;
+    return { ...out, C: CHANGED, M, H: "Connect again." };
+  }
   const code = out["C"] ?? "";
-  // The schema was added by the rewriting (undefined_function, ambiguous_function).
-  if (code === "42883" || code === "42725") out["M"] = message.replace(/^(\w+) pg_catalog\./, "$1 ");
+  // The schema was added by the rewriting.
+  if (ANALYSIS.test(code)) out["M"] = message.replaceAll(/\bpg_catalog\.(?=\w)/g, "");
   const inFunction = fields["W"] !== undefined || fields["q"] !== undefined;
   if (ANALYSIS.test(code) && !inFunction) return { ...out, ...pick(fields, ["D", "H"]) };
   if (AUTHORED.test(code) || (inFunction && /function/i.test(fields["W"] ?? "function")))

@@ -102,14 +102,12 @@ const EXPLAIN_OPTIONS = new Set(
  */
 export function explain(walker: QueryWalker, fields: Fields, span: Span): undefined {
   const options = list(fields["options"]);
-  let analyze = false;
   for (const option of options) {
-    const element = as(option, "DefElem");
-    const name = String(element?.["defname"]);
+    const name = String(as(option, "DefElem")?.["defname"]);
     if (!EXPLAIN_OPTIONS.has(name))
       return walker.refuse("STATEMENT_NOT_ALLOWED", `EXPLAIN (${name}) is not allowed`);
-    if (name === "analyze") analyze = !/^(off|false|0)$/i.test(optionValue(element!) ?? "on");
   }
+  const analyze = runsInside(fields);
   const views = [...walker.views].filter((view) => view.rule);
   if (analyze && (walker.hidesRows || views.some((view) => view.filter))) {
     const hint = "EXPLAIN without ANALYZE shows the plan.";
@@ -122,6 +120,16 @@ export function explain(walker: QueryWalker, fields: Fields, span: Span): undefi
       view.filter || view.columns.length < view.relation.columns.length || view.columns.some((c) => c.masked),
   );
   if (partial || walker.hidesRows || walker.hidesColumns) withoutCosts(walker, fields, options, span);
+}
+
+/** EXPLAIN with ANALYZE runs its statement. */
+export function runsInside(explain: Fields): boolean {
+  let analyze = false;
+  for (const option of list(explain["options"])) {
+    const element = as(option, "DefElem");
+    if (element?.["defname"] === "analyze") analyze = !/^(off|false|0)$/i.test(optionValue(element) ?? "on");
+  }
+  return analyze;
 }
 
 function optionValue(element: Fields): string | null {

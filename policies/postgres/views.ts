@@ -6,9 +6,10 @@ import type { SqlRule, Task } from "../task.ts";
 import type { Catalog, CatalogColumn, CatalogRelation } from "./catalog-types.ts";
 import { detectExpression } from "./detectors.ts";
 import { maskExpression } from "./masks.ts";
-import { qualified, quoteName } from "./names.ts";
+import { qualified, quoteName, quoteText } from "./names.ts";
 import type { Parser } from "./parser.ts";
 import { type RowFilter, readRowFilter } from "./row-filter.ts";
+import { CHANGED_MARKER } from "./scrub.ts";
 import { type PartialCatalog, systemCatalog } from "./system-catalogs.ts";
 import type { Wrapped } from "./tree.ts";
 
@@ -41,6 +42,8 @@ export interface ViewOptions {
   readonly sample?: string;
   /** Conditions on the bare columns that may be evaluated before the filter (leakproof.ts). */
   readonly where?: readonly string[];
+  /** Leaves out the check that the relation is still the one of the catalog: the statement reads no row. */
+  readonly unchecked?: boolean;
   /** System columns to show as well (`tableoid`, `ctid`, …). */
   readonly system?: readonly string[];
 }
@@ -70,8 +73,11 @@ export class TaskRelations {
   readonly #task: Task;
   readonly #catalog: Catalog;
   readonly #parser: Parser;
+  readonly #checked: boolean;
 
-  constructor(task: Task, catalog: Catalog, parser: Parser) {
+  /** @param checked whether views check on the server that their table is still the one of the catalog */
+  constructor(task: Task, catalog: Catalog, parser: Parser, checked: boolean) {
+    this.#checked = checked;
     this.#task = task;
     this.#catalog = catalog;
     this.#parser = parser;
@@ -114,8 +120,10 @@ export class TaskRelations {
     if (!relation) {
       return problem("RELATION_NOT_FOUND", `the database has no relation ${qualified(schema, name)}`, rule);
     }
-    const result = makeView(rule, relation, this.#task, this.#catalog.foreignOperators, this.#parser);
-    return result;
+    const made = makeView(rule, relation, this.#task, this.#catalog.foreignOperators, this.#parser);
+    if ("kind" in made) return made;
+    const check = this.#checked ? definitionCheck(relation, made.columns) : null;
+    return { kind: "view", view: view(rule, relation, made, { check, where: null }, this.#parser) };
   }
 
   #partial(partial: PartialCatalog): Lookup {
@@ -129,7 +137,8 @@ export class TaskRelations {
       const sql = blank === undefined ? name : `${blank}::${column.type} AS ${name}`;
       return { name: column.name, sql, masked: blank !== undefined, column };
     });
-    return { kind: "view", view: view(null, relation, columns, null, partial.where, this.#parser) };
+    const always = { check: null, where: partial.where };
+    return { kind: "view", view: view(null, relation, { columns, filter: null }, always, this.#parser) };
   }
 }
 
@@ -143,7 +152,7 @@ function makeView(
   task: Task,
   foreignOperators: readonly string[],
   parser: Parser,
-): Lookup {
+): Lookup | { columns: ViewColumn[]; filter: RowFilter | null } {
   const name = qualified(rule.schema, rule.relation);
   const granted = rule.columns;
   const missing =
@@ -173,7 +182,7 @@ function makeView(
   );
   if (unknownMask !== undefined)
     return problem("COLUMN_NOT_FOUND", `${name} has no column ${unknownMask}`, rule);
-  if (rule.rows === null) return { kind: "view", view: view(rule, relation, columns, null, null, parser) };
+  if (rule.rows === null) return { columns, filter: null };
   const all = new Set(relation.columns.map((column) => column.name));
   const target = { schema: rule.schema, name: rule.relation };
   const filter = readRowFilter(rule.rows, task.params, target, all, parser);
@@ -186,15 +195,37 @@ function makeView(
       rule,
     );
   }
-  return { kind: "view", view: view(rule, relation, columns, filter.filter, null, parser) };
+  return { columns, filter: filter.filter };
+}
+
+/**
+ * A condition that holds while the relation and its columns are the ones of the catalog, and else raises an error
+ * (scrub.ts gives it its words): a column that was renamed, or a table that took another's name, would be shown
+ * under the wrong rule. The statement has locked the relation when it runs, so nothing changes behind it.
+ */
+function definitionCheck(relation: CatalogRelation, columns: readonly ViewColumn[]): string {
+  const { oid, schema, name, definition } = relation;
+  const pairs = columns.map(({ column }) => `(${column.number}, ${quoteText(column.name)})`);
+  const same = [
+    columns.length === 0
+      ? null
+      : `(SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute WHERE attrelid = ${oid} AND (attnum, attname) IN (${pairs.join(", ")})) = ${columns.length}`,
+    // A constant to the planner, made when the statement is analysed.
+    `${quoteText(qualified(schema, name))}::pg_catalog.regclass = ${oid}::pg_catalog.oid`,
+    definition === undefined
+      ? null
+      : `(SELECT xmin::pg_catalog.text FROM pg_catalog.pg_rewrite WHERE ev_class = ${oid} AND rulename = '_RETURN') = ${quoteText(definition)}`,
+  ].filter((part) => part !== null);
+  const changed = quoteText(`${CHANGED_MARKER}${schema}.${name}]`);
+  // concat is not immutable, so that the cast fails when it runs and not when it is planned.
+  return `CASE WHEN ${same.join(" AND ")} THEN true ELSE pg_catalog.concat(${changed})::pg_catalog.bool END`;
 }
 
 function view(
   rule: SqlRule | null,
   relation: CatalogRelation,
-  columns: readonly ViewColumn[],
-  filter: RowFilter | null,
-  where: string | null,
+  { columns, filter }: { readonly columns: readonly ViewColumn[]; readonly filter: RowFilter | null },
+  { check, where }: { readonly check: string | null; readonly where: string | null },
   parser: Parser,
 ): TaskView {
   const cache = new Map<string, { sql: string; tree: Wrapped }>();
@@ -207,15 +238,18 @@ function view(
     filter,
     query(options) {
       const system = relation.kind === "v" ? [] : (options.system ?? []);
-      const key = `${options.only ? "only" : ""}|${system.join(",")}`;
+      const key = `${options.only ? "only" : ""}${options.unchecked ? "unchecked" : ""}|${system.join(",")}`;
       const conditions = options.where ?? [];
       const plain = !options.sample && conditions.length === 0;
       const known = plain ? cache.get(key) : undefined;
       if (known) return known;
       // OFFSET 0 keeps the planner from running a predicate of the statement on rows that the filter hides.
-      const parts = [filter ? `(${filter.render(null)})` : where, ...conditions].filter(
-        (part) => part !== null,
-      );
+      const parts = [
+        options.unchecked ? null : check,
+        where,
+        filter ? `(${filter.render(null)})` : null,
+        ...conditions,
+      ].filter((part) => part !== null);
       const rows = parts.length > 0 ? ` WHERE ${parts.join(" AND ")}${filter ? " OFFSET 0" : ""}` : "";
       const shown = [...columns.map((column) => column.sql), ...system];
       const sql =

@@ -33,11 +33,11 @@ export class World {
   readonly types: ReadonlySet<string>;
   readonly #fieldFunctions: ReadonlySet<string>;
 
-  constructor(task: Task, catalog: Catalog, parser: Parser) {
+  constructor(task: Task, catalog: Catalog, parser: Parser, checked: boolean) {
     this.task = task;
     this.catalog = catalog;
     this.parser = parser;
-    this.relations = new TaskRelations(task, catalog, parser);
+    this.relations = new TaskRelations(task, catalog, parser, checked);
     this.writes = task.rules.some((rule) => WRITE_VERBS.has(rule.verb));
     this.foreignOperators = new Set(catalog.foreignOperators);
     this.castTargets = new Set(catalog.castTargets);

@@ -1,0 +1,106 @@
+/** What happens to a session when the schema changes under it. */
+import pg from "pg";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { sqlTask } from "../../test/support/corpus-task.ts";
+import { testParser } from "../../test/support/parser.ts";
+import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
+import { SqlLab, type TaskSession } from "../../test/support/sql-lab.ts";
+
+let server: TestPostgres;
+let lab: SqlLab;
+let admin: pg.Client;
+let session: TaskSession;
+
+const task = sqlTask([
+  { relation: "people", columns: ["id", "name", "city", "mail"], mask: { mail: { kind: "email" } } },
+  { relation: "cities" },
+]);
+
+beforeAll(async () => {
+  server = await startPostgres();
+  admin = new pg.Client({ connectionString: server.url });
+  await admin.connect();
+  lab = new SqlLab(server.port, await testParser());
+});
+
+beforeEach(async () => {
+  await admin.query(`
+    DROP VIEW IF EXISTS cities;
+    DROP TABLE IF EXISTS people, others;
+    CREATE TABLE people (id int PRIMARY KEY, name text, city text, mail text, secret text);
+    INSERT INTO people VALUES (1, 'Ana', 'Rome', 'ana@canary.example', 'canary');
+    CREATE VIEW cities AS SELECT DISTINCT city FROM people`);
+  session?.close();
+  session = await lab.session("postgres", task);
+});
+
+afterAll(async () => {
+  session?.close();
+  await lab?.close();
+  await admin?.end();
+  await server?.stop();
+});
+
+const read = "SELECT id, name || '', city || '', mail || '' FROM people";
+const changed = {
+  code: "55000",
+  message: "the definition of public.people has changed since this session began",
+};
+
+test("M12 a table that did not change is read, and one with more columns, too", async () => {
+  const rows = ['[1,"Ana","Rome","a***@canary.example"]'.replace("1", '"1"')];
+  expect(await session.run(read)).toMatchObject({ error: null, rows });
+  await admin.query("ALTER TABLE people ADD COLUMN more text DEFAULT 'canary'");
+  expect(await session.run(read)).toMatchObject({ error: null, rows });
+  expect((await session.run("SELECT * FROM people")).rows).toEqual(rows);
+});
+
+for (const [what, change] of [
+  [
+    "two columns that swap their names",
+    "RENAME secret TO x; ALTER TABLE people RENAME city TO secret; ALTER TABLE people RENAME x TO city",
+  ],
+  [
+    "a masked column that takes another's name",
+    "DROP COLUMN name CASCADE; ALTER TABLE people RENAME mail TO name; ALTER TABLE people ADD mail text",
+  ],
+  [
+    "a table in its place",
+    "RENAME TO others; CREATE TABLE people AS SELECT id, secret AS name, secret AS city, secret AS mail FROM others",
+  ],
+] as const) {
+  test(`M12 ${what}: the first statement after it is stopped, also one that was prepared before`, async () => {
+    await session.run(`PREPARE p AS ${read}`);
+    expect((await session.run("EXECUTE p")).rows).toHaveLength(1);
+    await admin.query(`ALTER TABLE people ${change}`);
+    for (const sql of [
+      read,
+      "EXECUTE p",
+      "SELECT left(city, 3) FROM people",
+      "COPY people TO STDOUT",
+      "SELECT count(*) FROM people AS p WHERE p.city LIKE 'c%'",
+    ]) {
+      const answer = await session.run(sql);
+      expect(answer.error, sql).toEqual(changed);
+      expect(JSON.stringify(answer)).not.toMatch(/canary/);
+    }
+  });
+}
+
+test("M12 a view that was replaced is not read until the session begins again", async () => {
+  expect((await session.run("SELECT * FROM cities")).rows).toEqual(['["Rome"]']);
+  await admin.query("CREATE OR REPLACE VIEW cities AS SELECT secret AS city FROM people");
+  expect((await session.run("SELECT upper(city) FROM cities")).error?.message).toMatch(
+    /public.cities has changed/,
+  );
+  const fresh = await lab.session("postgres", task);
+  expect((await fresh.run("SELECT count(*) FROM cities")).rows).toEqual(['["1"]']);
+  fresh.close();
+});
+
+test("M12 a table that is gone or has lost a granted column is the server's own error", async () => {
+  await admin.query("ALTER TABLE people DROP COLUMN city CASCADE");
+  expect((await session.run(read)).error?.code).toBe("42703");
+  await admin.query("DROP TABLE people");
+  expect((await session.run("SELECT id FROM people")).error?.code).toBe("42P01");
+});
