@@ -16,6 +16,7 @@ const checks: { name: string; script: string; args: string[] }[] = [
     args: ["-p", "worker/console/browser"],
   },
   { name: "reference of audit events", script: "scripts/generate-audit.ts", args: ["--check"] },
+  { name: "table of attacks", script: "scripts/threats/main.ts", args: ["--check"] },
   {
     name: "deployment dry run",
     script: "node_modules/wrangler/bin/wrangler.js",
