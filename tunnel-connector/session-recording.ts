@@ -8,9 +8,6 @@ import { join } from "node:path";
 import { type EntryKind, elide, encodeEntry, type SegmentWriter } from "../wire/recording.ts";
 import { writePrivate } from "./identity.ts";
 
-/** A segment is sealed this long after its first entry at the latest, milliseconds. */
-const SEAL_AFTER_MS = 1000;
-
 export class RecordingError extends Error {
   override readonly name = "RecordingError";
 }
@@ -22,6 +19,8 @@ export interface SessionRecordingOptions {
   /** Each flush waits for the disk. */
   readonly strict: boolean;
   readonly writer: SegmentWriter;
+  /** A segment is sealed this long after its first entry at the latest, milliseconds. */
+  sealAfter(): number;
   now(): number;
   /** False when the spool has reached its bound. */
   room(): boolean;
@@ -77,7 +76,7 @@ export class SessionRecording {
       this.#from = at;
       const head = { v: 1, session: this.#options.session, sequence: this.#writer.sequence, from: at };
       this.#push(new TextEncoder().encode(`${JSON.stringify(head)}\n`));
-      this.#timer ??= setTimeout(() => this.#tick(), SEAL_AFTER_MS);
+      this.#timer ??= setTimeout(() => this.#tick(), this.#options.sealAfter());
     }
     this.#push(encodeEntry(entry, this.#from));
   }

@@ -36,6 +36,10 @@ export interface SpooledSegment {
   readonly path: string;
 }
 
+/** A segment is sealed this long after its first entry, milliseconds; later when many sessions run, up to ten times. */
+const SEAL_AFTER_MS = 1000;
+/** So many segments a second are sealed for their age, of all sessions together, until ten times that many run. */
+const SEALED_AT_ONCE = 4;
 const SEGMENT = /^(\d{8})\.wgr$/;
 
 export class Spool {
@@ -86,6 +90,7 @@ export class Spool {
     return new SessionRecording({
       ...{ session, folder, level, strict, now: this.#now },
       writer: new SegmentWriter(session),
+      sealAfter: () => SEAL_AFTER_MS * Math.min(Math.max(1, this.#open.size / SEALED_AT_ONCE), 10),
       room: () => this.#used < this.#options.max,
       grew: (bytes) => this.#grow(session, bytes),
       sealed: () => this.#options.onSegment(session),

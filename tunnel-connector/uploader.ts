@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { readSegment } from "../wire/recording.ts";
+import { readSegmentHeader } from "../wire/recording.ts";
 import { backoff, sleep } from "./backoff.ts";
 import type { ConnectorIdentity } from "./identity.ts";
 import type { Log } from "./log.ts";
@@ -87,7 +87,7 @@ export class Uploader {
 
   async #upload(session: string, { sequence, path }: SpooledSegment): Promise<Outcome> {
     const bytes = await readFile(path);
-    const read = readSegment(bytes);
+    const read = readSegmentHeader(bytes);
     if (!read.ok) {
       this.#log("error", "segment is damaged", { session, sequence, error: read.message });
       return "refused";

@@ -1,5 +1,6 @@
 /** Reading recordings back: one segment, and the chain that they make. The format is in recording.ts. */
 import {
+  countEntries,
   type DirectionState,
   digestOf,
   MAX_HEADER,
@@ -39,6 +40,33 @@ export interface Segment {
 
 /** Reads one segment and checks its form and its counts, not its chain. Bounded by `MAX_SEGMENT`. */
 export function readSegment(bytes: Uint8Array): Segment | SegmentError {
+  const head = readHead(bytes);
+  if (!head.ok) return head;
+  const { header, from } = head;
+  const read = readEntries(bytes.subarray(from), header.from);
+  if (!read || from + read.used !== bytes.length) return fail("SEGMENT_MALFORMED", "an entry is cut off");
+  if (read.entries.length !== header.count) return fail("COUNT_MISMATCH", "entries and header disagree");
+  return { ok: true, header, entries: read.entries };
+}
+
+/** The same checks, for who passes the segment on and needs its header only. */
+export function readSegmentHeader(
+  bytes: Uint8Array,
+): { readonly ok: true; readonly header: SegmentHeader } | SegmentError {
+  const head = readHead(bytes);
+  if (!head.ok) return head;
+  const { header, from } = head;
+  const counted = countEntries(bytes.subarray(from));
+  if (!counted || from + counted.used !== bytes.length) {
+    return fail("SEGMENT_MALFORMED", "an entry is cut off");
+  }
+  if (counted.entries !== header.count) return fail("COUNT_MISMATCH", "entries and header disagree");
+  return { ok: true, header };
+}
+
+function readHead(
+  bytes: Uint8Array,
+): { readonly ok: true; readonly header: SegmentHeader; readonly from: number } | SegmentError {
   if (bytes.length > MAX_SEGMENT) return fail("SEGMENT_TOO_LARGE", `more than ${MAX_SEGMENT} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < 8 || view.getUint32(0) !== SEGMENT_MAGIC)
@@ -47,11 +75,7 @@ export function readSegment(bytes: Uint8Array): Segment | SegmentError {
   if (length > MAX_HEADER || 8 + length > bytes.length) return fail("SEGMENT_MALFORMED", "header is cut off");
   const header = parseHeader(bytes.subarray(8, 8 + length));
   if (!header) return fail("SEGMENT_MALFORMED", "header is not valid");
-  const read = readEntries(bytes.subarray(8 + length), header.from);
-  if (!read || 8 + length + read.used !== bytes.length)
-    return fail("SEGMENT_MALFORMED", "an entry is cut off");
-  if (read.entries.length !== header.count) return fail("COUNT_MISMATCH", "entries and header disagree");
-  return { ok: true, header, entries: read.entries };
+  return { ok: true, header, from: 8 + length };
 }
 
 function parseHeader(bytes: Uint8Array): SegmentHeader | null {

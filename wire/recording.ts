@@ -19,6 +19,7 @@ import { sha256 } from "./sha256.ts";
 export {
   ChainVerifier,
   readSegment,
+  readSegmentHeader,
   type Segment,
   type SegmentError,
   type SegmentErrorCode,
@@ -30,8 +31,11 @@ export const ENTRY_KINDS = { event: 1, frontend: 2, backend: 3, elided: 4, note:
 export type EntryKind = keyof typeof ENTRY_KINDS;
 export type Direction = "frontend" | "backend";
 
-/** Bytes of entries after which a segment is closed. A segment holds at least one entry, whatever its size. */
-export const SEGMENT_TARGET = 256 * 1024;
+/**
+ * Bytes of entries after which a segment is closed. A segment holds at least one entry, whatever its size. Each costs
+ * a request and several look-ups at the edge, so a large result should not make hundreds of them.
+ */
+export const SEGMENT_TARGET = 512 * 1024;
 /** Largest entry, bytes: the largest control message. */
 export const MAX_ENTRY = 1024 * 1024;
 /** Largest header, bytes of JSON. */
@@ -338,6 +342,22 @@ export function readEntries(
       at: from + view.getUint32(at + 1),
       bytes: bytes.subarray(at + ENTRY_OVERHEAD, end),
     });
+    at = end;
+  }
+  return { entries, used: at };
+}
+
+/** As `readEntries`, without the entries. */
+export function countEntries(bytes: Uint8Array): { entries: number; used: number } | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let entries = 0;
+  let at = 0;
+  while (at + ENTRY_OVERHEAD <= bytes.length) {
+    const length = view.getUint32(at + 5);
+    if (!kindNames[bytes[at]!] || length > MAX_ENTRY) return null;
+    const end = at + ENTRY_OVERHEAD + length;
+    if (end > bytes.length) break;
+    entries += 1;
     at = end;
   }
   return { entries, used: at };

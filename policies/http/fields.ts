@@ -22,10 +22,19 @@ export type FieldAction = { readonly kind: "mask"; readonly mask: Mask } | { rea
 export interface FieldTree {
   readonly keys: ReadonlyMap<string, FieldTree>;
   /** The keys as UTF-8, for comparing without making strings. */
-  readonly tokens: readonly { readonly bytes: Uint8Array; readonly tree: FieldTree }[];
+  readonly tokens: readonly FieldToken[];
   /** Under `*`. */
   readonly any: FieldTree | null;
   readonly action: FieldAction | null;
+}
+
+/** A key of a tree. */
+interface FieldToken {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+  readonly tree: FieldTree;
+  /** The tree, as the only one. */
+  readonly alone: readonly FieldTree[];
 }
 
 /** Steps of a path; `null` stands for `*`. */
@@ -72,7 +81,7 @@ const encoder = new TextEncoder();
 
 interface Building {
   keys: Map<string, Building>;
-  tokens: { bytes: Uint8Array; tree: Building }[];
+  tokens: FieldToken[];
   any: Building | null;
   action: FieldAction | null;
 }
@@ -89,7 +98,7 @@ export function fieldTree(entries: Iterable<readonly [FieldPath, FieldAction]>):
         if (step === null) node.any = next;
         else {
           node.keys.set(step, next);
-          node.tokens.push({ bytes: encoder.encode(step), tree: next });
+          node.tokens.push({ text: step, bytes: encoder.encode(step), tree: next, alone: [next] });
         }
       }
       node = next;
@@ -138,7 +147,8 @@ export function maskDocument(
   };
   /** Walks a value once and gives the offset behind it, or -1. */
   const walk = (start: number, nodes: readonly FieldTree[], path: string[]): number => {
-    for (const { action } of nodes) {
+    for (let i = 0; i < nodes.length; i++) {
+      const { action } = nodes[i]!;
       if (action === null) continue;
       if (action.kind === "mask") {
         const end = skipValue(bytes, start);
@@ -167,10 +177,10 @@ export function maskDocument(
       const next = under(bytes, keyStart, keyEnd, nodes);
       if (next === undefined) return -1;
       if (next === null) return skipValue(bytes, at);
-      const key = stringAt(bytes, keyStart, keyEnd);
+      const key = next.text ?? stringAt(bytes, keyStart, keyEnd);
       if (key === null) return -1;
       path.push(key);
-      const end = walk(at, next, path);
+      const end = walk(at, next.nodes, path);
       path.pop();
       return end;
     });
@@ -185,36 +195,65 @@ export function maskDocument(
   return { bytes: applyEdits(bytes, edits), paths: [...paths] };
 }
 
+/** What is under a key, and the key's text when it was not made for that. */
+interface Under {
+  nodes: readonly FieldTree[];
+  text: string | null;
+}
+
+/** Given back by `under` and read before it is called again. */
+const found: Under = { nodes: [], text: null };
+
 /**
  * The nodes under a key; null when there are none, undefined when the key is malformed. A key with escapes is
- * compared as what it says.
+ * compared as what it says. Called for each key of a document: it makes no objects where one node is found.
  */
 function under(
   bytes: Uint8Array,
   keyStart: number,
   keyEnd: number,
   nodes: readonly FieldTree[],
-): readonly FieldTree[] | null | undefined {
-  let found: FieldTree[] | null = null;
+): Under | null | undefined {
   const length = keyEnd - keyStart - 2;
-  const escaped = bytes.subarray(keyStart, keyEnd).includes(0x5c);
-  const text = escaped ? stringAt(bytes, keyStart, keyEnd) : "";
-  if (text === null) return undefined;
-  for (const node of nodes) {
-    if (escaped) {
-      const named = node.keys.get(text);
-      if (named) found = found === null ? [named] : [...found, named];
-    } else {
-      for (const token of node.tokens) {
-        if (token.bytes.length !== length) continue;
-        let i = 0;
-        while (i < length && bytes[keyStart + 1 + i] === token.bytes[i]) i++;
-        if (i === length) found = found === null ? [token.tree] : [...found, token.tree];
-      }
-    }
-    if (node.any) found = found === null ? [node.any] : [...found, node.any];
+  for (let i = keyStart + 1; i < keyEnd - 1; i++) {
+    if (bytes[i] === 0x5c) return underEscaped(bytes, keyStart, keyEnd, nodes);
   }
+  let list: readonly FieldTree[] | null = null;
+  let text: string | null = null;
+  for (let n = 0; n < nodes.length; n++) {
+    const node = nodes[n]!;
+    for (let t = 0; t < node.tokens.length; t++) {
+      const token = node.tokens[t]!;
+      if (token.bytes.length !== length) continue;
+      let i = 0;
+      while (i < length && bytes[keyStart + 1 + i] === token.bytes[i]) i++;
+      if (i < length) continue;
+      list = list === null ? token.alone : [...list, token.tree];
+      text = token.text;
+    }
+    if (node.any) list = list === null ? [node.any] : [...list, node.any];
+  }
+  if (list === null) return null;
+  found.nodes = list;
+  found.text = text;
   return found;
+}
+
+function underEscaped(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  nodes: readonly FieldTree[],
+): Under | null | undefined {
+  const text = stringAt(bytes, keyStart, keyEnd);
+  if (text === null) return undefined;
+  const list: FieldTree[] = [];
+  for (const node of nodes) {
+    const named = node.keys.get(text);
+    if (named) list.push(named);
+    if (node.any) list.push(node.any);
+  }
+  return list.length === 0 ? null : { nodes: list, text };
 }
 
 /** The masked token, or null when the value is null already. */
@@ -227,6 +266,9 @@ function maskToken(
 ): string | null {
   const first = bytes[start]!;
   if (first === 0x6e) return null;
+  // The same whatever was there; what was there must be a value all the same.
+  if (mask.kind === "constant" && first === 0x22 && readable(bytes, start, end))
+    return constantText(mask.value);
   if (first === 0x7b || first === 0x5b) {
     return mask.kind === "constant" ? JSON.stringify(mask.value) : "null";
   }
@@ -236,4 +278,24 @@ function maskToken(
   }
   const raw = new TextDecoder().decode(bytes.subarray(start, end));
   return maskJson(mask, raw, raw === "true" || raw === "false" ? "boolean" : "number", token);
+}
+
+/** Whether a string is plain: no escapes, nothing beyond ASCII. Others are read before they are masked. */
+function readable(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start + 1; i < end - 1; i++) {
+    const byte = bytes[i]!;
+    if (byte > 0x7f || byte === 0x5c) return false;
+  }
+  return true;
+}
+
+let lastConstant: unknown;
+let lastConstantText = "";
+
+function constantText(value: unknown): string {
+  if (value !== lastConstant) {
+    lastConstant = value;
+    lastConstantText = JSON.stringify(value);
+  }
+  return lastConstantText;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { readKubeRequest } from "../../wire/kubernetes/request.ts";
 import type { KubernetesRule } from "../task.ts";
-import { AnswerFilter, scrubStatus } from "./answer.ts";
+import { AnswerFilter } from "./answer.ts";
+import { scrubStatus } from "./answer-status.ts";
 import { decideKube } from "./decide.ts";
 import { LAST_APPLIED } from "./masks.ts";
 import { MASKED_BASE64, MASKED_TEXT } from "./sentinel.ts";

@@ -9,8 +9,10 @@ import type { KubeRequest } from "../../wire/kubernetes/request.ts";
 import { type FieldTree, maskDocument } from "../http/fields.ts";
 import type { TokenOf } from "../http/mask-value.ts";
 import type { KubernetesRule } from "../task.ts";
+import { scrubStatus } from "./answer-status.ts";
 import { isWriteVerb, type KubePermit } from "./decide.ts";
 import { columnShown, masksFor } from "./masks.ts";
+import { type Facts, noFacts, objectFacts, objectIdentity } from "./object-facts.ts";
 import { coversName, coversNamespace, hasLabels, isCollectionVerb } from "./scope.ts";
 import { MASKED_TEXT } from "./sentinel.ts";
 
@@ -33,29 +35,8 @@ export type AnswerResult =
   | { readonly ok: true; readonly bytes: readonly Uint8Array[] }
   | { readonly ok: false; readonly fault: AnswerFault };
 
-/** What is looked up in an object before it is shown. */
-interface Facts {
-  kind: string;
-  apiVersion: string;
-  type: string;
-  name: string;
-  namespace: string;
-  labels: Record<string, string>;
-}
-
 const encoder = new TextEncoder();
-const metadataShown: readonly string[] = [
-  "name",
-  "generateName",
-  "namespace",
-  "uid",
-  "resourceVersion",
-  "generation",
-  "creationTimestamp",
-  "deletionTimestamp",
-  "deletionGracePeriodSeconds",
-  "labels",
-];
+const comma = encoder.encode(",");
 const listMembers: readonly string[] = ["kind", "apiVersion", "metadata", "columnDefinitions"];
 
 /** The filter of one successful answer (2xx, JSON). */
@@ -142,8 +123,8 @@ export class AnswerFilter {
       case "element": {
         const shown = piece.key === "rows" ? this.#row(piece.bytes) : this.#object(piece.bytes);
         if (shown === null) return;
-        if (this.#elements++ > 0) this.#text(",");
-        this.#out.push(shown);
+        if (this.#elements++ > 0) this.#next(shown);
+        else this.#out.push(shown);
         return;
       }
       case "document":
@@ -155,6 +136,20 @@ export class AnswerFilter {
 
   #text(text: string): void {
     this.#out.push(encoder.encode(text));
+  }
+
+  /** An element after another one. What the API server sent side by side leaves as one view. */
+  #next(shown: Uint8Array): void {
+    const last = this.#out.at(-1);
+    const gap = last === undefined ? 0 : last.byteOffset + last.length;
+    if (last !== undefined && last.buffer === shown.buffer && gap + 1 === shown.byteOffset) {
+      const both = new Uint8Array(last.buffer, last.byteOffset, last.length + 1 + shown.length);
+      if (both[last.length] === 0x2c) {
+        this.#out[this.#out.length - 1] = both;
+        return;
+      }
+    }
+    this.#out.push(comma, shown);
   }
 
   #key(key: string): void {
@@ -374,34 +369,9 @@ export class AnswerFilter {
 
   /** Type and identity of an object, nothing else of it. */
   #metadata(bytes: Uint8Array): Uint8Array | null {
-    const out: string[] = [];
-    const decoder = new TextDecoder();
-    const end = eachMember(bytes, skipSpace(bytes, 0), (key, start, stop) => {
-      if (key === "kind" || key === "apiVersion")
-        out.push(`"${key}":${decoder.decode(bytes.subarray(start, stop))}`);
-      if (key !== "metadata" || bytes[start] !== 0x7b) return true;
-      const kept: string[] = [];
-      const inner = eachMember(bytes, start, (name, s, e) => {
-        if (metadataShown.includes(name)) kept.push(`"${name}":${decoder.decode(bytes.subarray(s, e))}`);
-        // Tells the client that a watch is in step; its key is fixed and its value "true".
-        if (name === "annotations" && bytes[s] === 0x7b) {
-          eachMember(bytes, s, (annotation, vs, ve) => {
-            if (annotation === "k8s.io/initial-events-end" && stringAt(bytes, vs, ve) === "true") {
-              kept.push('"annotations":{"k8s.io/initial-events-end":"true"}');
-            }
-            return true;
-          });
-        }
-        return true;
-      });
-      out.push(`"metadata":{${kept.join(",")}}`);
-      return inner >= 0;
-    });
-    if (bytes[skipSpace(bytes, 0)] !== 0x7b || end < 0) {
-      this.#fault = "ANSWER_MALFORMED";
-      return null;
-    }
-    return encoder.encode(`{${out.join(",")}}`);
+    const identity = objectIdentity(bytes);
+    if (identity === null) this.#fault = "ANSWER_MALFORMED";
+    return identity;
   }
 
   #status(bytes: Uint8Array): Uint8Array {
@@ -416,8 +386,6 @@ export class AnswerFilter {
   }
 }
 
-const noFacts: Facts = { kind: "", apiVersion: "", type: "", name: "", namespace: "", labels: {} };
-
 /** In one namespace, by a rule without names, labels or shown Secrets, nothing of an object decides. */
 function certainRule({ request, shownBy }: KubePermit): KubernetesRule | null {
   const rule = shownBy[0];
@@ -425,45 +393,6 @@ function certainRule({ request, shownBy }: KubePermit): KubernetesRule | null {
   if (request.group === "" && request.resource === "namespaces") return null;
   const limited = rule.names !== null || Object.keys(rule.labels).length > 0 || rule.secrets.length > 0;
   return !limited && coversNamespace(rule, request.namespace) ? rule : null;
-}
-
-/** Reads kind, name, namespace, labels and type of an object; null when it is malformed or says them twice. */
-export function objectFacts(bytes: Uint8Array): Facts | null {
-  const facts: Facts = { kind: "", apiVersion: "", type: "", name: "", namespace: "", labels: {} };
-  const at = skipSpace(bytes, 0);
-  if (bytes[at] !== 0x7b) return null;
-  const seen = new Set<string>();
-  const once = (key: string) => !seen.has(key) && seen.add(key);
-  const end = eachMember(bytes, at, (key, start, stop) => {
-    if (key === "kind" || key === "apiVersion" || key === "type") {
-      if (!once(key)) return false;
-      // A custom resource may have any `type`: only a text is one.
-      facts[key] = bytes[start] === 0x22 ? (stringAt(bytes, start, stop) ?? "") : "";
-    }
-    if (key !== "metadata") return true;
-    if (!once(key)) return false;
-    if (bytes[start] !== 0x7b) return bytes[start] === 0x6e;
-    return (
-      eachMember(bytes, start, (name, s, e) => {
-        if (name === "name" || name === "namespace") {
-          if (!once(`metadata.${name}`)) return false;
-          facts[name] = bytes[s] === 0x22 ? (stringAt(bytes, s, e) ?? "") : "";
-        }
-        if (name !== "labels") return true;
-        if (!once("metadata.labels")) return false;
-        if (bytes[s] !== 0x7b) return bytes[s] === 0x6e;
-        return (
-          eachMember(bytes, s, (label, ls, le) => {
-            const value = bytes[ls] === 0x22 ? stringAt(bytes, ls, le) : null;
-            if (value === null || Object.hasOwn(facts.labels, label)) return false;
-            Object.defineProperty(facts.labels, label, { value, enumerable: true });
-            return true;
-          }) >= 0
-        );
-      }) >= 0
-    );
-  });
-  return end < 0 ? null : facts;
 }
 
 /** Whether messages about the objects of a request may quote values that the task masks. */
@@ -474,69 +403,6 @@ export function hidesValues(permit: KubePermit): boolean {
     (isWriteVerb(permit.request.verb) && permit.shownBy.length === 0) ||
     rules.some((rule) => masksFor(rule, group, resource, subresource, "") !== null)
   );
-}
-
-/**
- * A Status to show: rebuilt from known fields. When `hides`, its messages, which may quote values ("Invalid value:
- * …"), are replaced by what the reason says. Anything that is not a Status becomes a general one.
- */
-export function scrubStatus(bytes: Uint8Array, hides: boolean): Uint8Array {
-  let value: Record<string, unknown> | null = null;
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-  } catch {
-    value = null;
-  }
-  if (typeof value !== "object" || value === null || value["kind"] !== "Status") {
-    return encoder.encode(
-      '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the API server answered with something that is not a Status","reason":"InternalError","code":502}',
-    );
-  }
-  const text = (v: unknown): string | undefined => (typeof v === "string" ? v : undefined);
-  const number = (v: unknown): number | undefined => (typeof v === "number" ? v : undefined);
-  const details = (value["details"] ?? {}) as Record<string, unknown>;
-  const causes = Array.isArray(details["causes"]) ? (details["causes"] as Record<string, unknown>[]) : [];
-  const reason = text(value["reason"]);
-  const failed = value["status"] !== "Success";
-  const metadata = (value["metadata"] ?? {}) as Record<string, unknown>;
-  const out = {
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {
-      resourceVersion: text(metadata["resourceVersion"]),
-      continue: text(metadata["continue"]),
-    },
-    status: failed ? "Failure" : "Success",
-    message: failed && hides ? plainMessage(reason, details) : text(value["message"]),
-    reason,
-    details: {
-      name: text(details["name"]),
-      group: text(details["group"]),
-      kind: text(details["kind"]),
-      uid: text(details["uid"]),
-      retryAfterSeconds: number(details["retryAfterSeconds"]),
-      causes:
-        causes.length === 0
-          ? undefined
-          : causes.slice(0, 64).map((cause) => ({
-              reason: text(cause["reason"]),
-              message: hides ? undefined : text(cause["message"]),
-              field: text(cause["field"]),
-            })),
-    },
-    code: number(value["code"]),
-  };
-  return encoder.encode(JSON.stringify(out));
-}
-
-/** What the API server says of an object that is missing or there already; else the reason alone. */
-function plainMessage(reason: string | undefined, details: Record<string, unknown>): string {
-  const of = (key: string) => (typeof details[key] === "string" ? (details[key] as string) : "");
-  const group = of("group") === "" ? "" : `.${of("group")}`;
-  const subject = of("kind") === "" ? "the request" : `${of("kind")}${group} ${JSON.stringify(of("name"))}`;
-  if (reason === "NotFound") return `${subject} not found`;
-  if (reason === "AlreadyExists") return `${subject} already exists`;
-  return `${subject}: ${reason ?? "failed"} (the task hides the details)`;
 }
 
 function columnNames(bytes: Uint8Array): string[] | null {

@@ -54,22 +54,25 @@ export function skipValue(bytes: Uint8Array, at: number): number {
     return i === at ? -1 : i;
   }
   const end = bytes.length;
-  const open: number[] = [];
+  let depth = 0;
   for (let i = at; i < end; i++) {
     const byte = bytes[i]!;
     if (byte === QUOTE) {
       for (i++; i < end && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
       if (i >= end) return -1;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (open.length >= MAX_JSON_DEPTH) return -1;
-      open.push(byte + 2);
+      if (depth >= MAX_JSON_DEPTH) return -1;
+      closers[depth++] = byte + 2;
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      if (open.pop() !== byte) return -1;
-      if (open.length === 0) return i + 1;
+      if (closers[--depth] !== byte) return -1;
+      if (depth === 0) return i + 1;
     }
   }
   return -1;
 }
+
+/** The brackets that close what is open, innermost last; used within one call of `skipValue`. */
+const closers = new Uint8Array(MAX_JSON_DEPTH);
 
 /** Bytes of numbers, true, false and null. */
 export function isScalarByte(byte: number): boolean {
@@ -189,14 +192,19 @@ export function applyEdits(bytes: Uint8Array, edits: readonly JsonEdit[]): Uint8
   let from = 0;
   let to = 0;
   for (const edit of edits) {
-    out.set(bytes.subarray(from, edit.start), to);
-    to += edit.start - from;
-    out.set(edit.bytes, to);
-    to += edit.bytes.length;
+    to = copy(bytes, from, edit.start, out, to);
+    to = copy(edit.bytes, 0, edit.bytes.length, out, to);
     from = edit.end;
   }
   out.set(bytes.subarray(from), to);
   return out;
+}
+
+/** Copies bytes to `at` and gives the offset behind them. A view of a few bytes costs more than they do. */
+function copy(bytes: Uint8Array, from: number, to: number, out: Uint8Array, at: number): number {
+  if (to - from > 64) out.set(bytes.subarray(from, to), at);
+  else for (let i = from; i < to; i++) out[at + i - from] = bytes[i]!;
+  return at + to - from;
 }
 
 export type StrictJson =

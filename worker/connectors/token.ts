@@ -36,6 +36,20 @@ export type VerifiedToken =
   | { readonly ok: true; readonly jti: string /** Milliseconds since the epoch. */; readonly expires: number }
   | { readonly ok: false; readonly code: ConnectorTokenCode };
 
+/** Keys by their public value; a connector shows the same one with each segment. */
+const keys = new Map<string, ReturnType<typeof importJWK>>();
+
+async function imported(key: JWK): Promise<Awaited<ReturnType<typeof importJWK>>> {
+  const { x } = key;
+  const known = x === undefined ? undefined : keys.get(x);
+  if (known) return known;
+  const importing = importJWK(key, "EdDSA");
+  await importing;
+  if (keys.size >= 100) keys.clear();
+  if (x !== undefined) keys.set(x, importing);
+  return importing;
+}
+
 /** Verifies a token of `name` against its enrolled key. Whether `jti` is fresh is the caller's to say. */
 export async function verifyConnectorToken(
   token: string,
@@ -45,7 +59,7 @@ export async function verifyConnectorToken(
   now: number,
 ): Promise<VerifiedToken> {
   try {
-    const { payload } = await jwtVerify(token, await importJWK(key, "EdDSA"), {
+    const { payload } = await jwtVerify(token, await imported(key), {
       issuer: name,
       audience: origin,
       algorithms: ["EdDSA", "Ed25519"],

@@ -2,7 +2,8 @@
  * The door to a cluster: each request is read once, decided under the session's task, sent upstream as it was read,
  * and its answer shown as the task shows it. Streams (exec, attach, port-forward) are in kubernetes-streams.ts.
  */
-import { AnswerFilter, hidesValues, MAX_OBJECT, scrubStatus } from "../../policies/kubernetes/answer.ts";
+import { AnswerFilter, hidesValues, MAX_OBJECT } from "../../policies/kubernetes/answer.ts";
+import { scrubStatus } from "../../policies/kubernetes/answer-status.ts";
 import { checkBody, MAX_BODY } from "../../policies/kubernetes/body.ts";
 import {
   decideKube,

@@ -6,7 +6,7 @@ import { waitUntil } from "cloudflare:workers";
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { fromBase64, fromUtf8 } from "../../wire/log/bytes.ts";
-import { MAX_SEGMENT, readSegment } from "../../wire/recording.ts";
+import { MAX_SEGMENT, readSegment, readSegmentHeader } from "../../wire/recording.ts";
 import { findSession } from "../audit/store.ts";
 import { authenticateConnector } from "../connectors/authenticate.ts";
 import type { Bindings } from "../env.ts";
@@ -113,7 +113,7 @@ async function upload(context: Context<Routes>): Promise<Response> {
   if (context.req.header("content-digest") !== `sha-256=:${sum.toString("base64")}:`) {
     return refuse(400, "DIGEST_MISMATCH", "Content-Digest is missing or not that of the body");
   }
-  const read = readSegment(bytes);
+  const read = readSegmentHeader(bytes);
   if (!read.ok) return refuse(400, read.code, read.message);
   const { header } = read;
   if (header.session !== sid || header.sequence !== sequence) {
