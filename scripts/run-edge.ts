@@ -18,6 +18,8 @@ export interface EdgeSettings {
   readonly demoLogin?: string;
   /** Where the edge is reached by https, and the authority to trust there. */
   readonly https?: { readonly origin: string; readonly authority: string };
+  /** Further variables and secrets of the Worker: `WEBHOOKS`, `SLACK`. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Compiled policies, JSON text; default `build/policies.json`. */
   readonly policies?: string;
   /** Folder for all state; absent = in memory. */
@@ -87,6 +89,7 @@ function miniflareOptions(
       SIGNING_KEY: JSON.stringify(settings.signingKey),
       ...(demoLogin === undefined ? {} : { DEMO_LOGIN: demoLogin }),
       ...(https ? { HTTPS: JSON.stringify(https) } : {}),
+      ...settings.variables,
     },
     ...(state === undefined ? {} : { resourcePersistencePath: state }),
     ...(log

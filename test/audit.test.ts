@@ -19,11 +19,11 @@ afterAll(async () => {
   expect(await system?.stop()).toBe(0);
 });
 
-const refund = ["orders-db", "--task", "refund-investigation", "--param", "customer=7", "--reason", "INC-7"];
+const lookUp = ["orders-db", "--task", "order-lookup", "--param", "customer=7", "--reason", "INC-7"];
 
 /** Runs statements as tina, through a proxy of the command line. */
 async function run(...statements: string[]): Promise<void> {
-  const proxy = await system.proxy(refund);
+  const proxy = await system.proxy(lookUp);
   const client = new pg.Client({ connectionString: proxy.url });
   await client.connect();
   for (const text of statements) await client.query(text).catch(() => undefined);
@@ -61,12 +61,12 @@ test("what happened is found by person, task, resource, type and time, by who ma
     all.find((event) => event.reason === "OPERATION_NOT_ALLOWED" || event.data.effect === "deny"),
   ).toMatchObject({
     severity: "warn",
-    task: "refund-investigation",
+    task: "order-lookup",
     data: { n: 2, text: "DELETE FROM public.customers" },
   });
   const same = ["--session", end.session, "--limit", "100"];
   for (const [args, count] of [
-    [["--task", "refund-investigation"], 4],
+    [["--task", "order-lookup"], 4],
     [["--task", "other"], 0],
     [["--resource", "orders-db", "--person", "TIN"], 4],
     [["--person", "omar"], 0],
@@ -85,7 +85,7 @@ test("what happened is found by person, task, resource, type and time, by who ma
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.stderr).toContain("TIME_INVALID");
   const text = await system.wicket(["audit", "search", "--session", end.session]);
-  expect(text.stdout).toMatch(/statement\.decided .*refund-investigation on orders-db/);
+  expect(text.stdout).toMatch(/statement\.decided .*order-lookup on orders-db/);
 });
 
 test("it is followed as it happens", async () => {

@@ -8,6 +8,7 @@ import { type Bindings, bindingsFrom, MisconfiguredError } from "./env.ts";
 import { openPostgres } from "./gateway/postgres.ts";
 import { serveDoor } from "./gateway/request-door.ts";
 import { grantRoutes } from "./grants/routes.ts";
+import { slackRoutes } from "./grants/slack-routes.ts";
 import { ambiguousPath, shieldAnswer } from "./headers.ts";
 import { type Caller, problem, requireCaller } from "./identity/http.ts";
 import { issuersFrom } from "./identity/issuers.ts";
@@ -89,6 +90,7 @@ app.route("/", recordingRoutes() as never);
 app.route("/log", logRoutes<Bindings>(mayReadEntries) as never);
 app.route("/", identityRoutes(bundle) as never);
 app.route("/", grantRoutes(bundle) as never);
+app.route("/", slackRoutes(bundle) as never);
 app.route("/", consoleRoutes(bundle) as never);
 
 for (const door of ["/k8s/:resource", "/k8s/:resource/*", "/http/:resource", "/http/:resource/*"]) {

@@ -10,7 +10,7 @@ import {
   openEdge,
   tokenOption,
 } from "../edge.ts";
-import { exit, fail } from "../exit.ts";
+import { CommandError, exit, fail } from "../exit.ts";
 import { inert } from "../recording/inert.ts";
 import { out, outJson, perform, say, styled } from "../terminal.ts";
 import { when } from "./sessions.ts";
@@ -159,15 +159,24 @@ async function tail(options: AuditOptions): Promise<number> {
   say("Waiting for events; Ctrl-C ends it.");
   // Events of an object may arrive a second late, with an id that is older than others' that were shown.
   const shown = new Set<string>();
+  let away = false;
   for (;;) {
-    const events = await fetchEvents(edge, { ...query, after, limit: String(PAGE) });
-    for (const event of events) {
+    const events = await fetchEvents(edge, { ...query, after, limit: String(PAGE) }).catch(
+      (error: unknown) => {
+        // An edge that is away for a while loses no event: what was missed is asked for again.
+        if (!(error instanceof CommandError) || error.fault.exit !== exit.unreachable) throw error;
+        if (!away) say(`${error.fault.message}; trying again`);
+        return null;
+      },
+    );
+    away = events === null;
+    for (const event of events ?? []) {
       if (shown.has(event.id)) continue;
       shown.add(event.id);
       show(event, options.json ?? false);
     }
-    const settled = events.filter((event) => event.time < Date.now() - 10 * LOOK_MS).at(-1);
-    if (events.length === PAGE) after = events.at(-1)!.id;
+    const settled = events?.filter((event) => event.time < Date.now() - 10 * LOOK_MS).at(-1);
+    if (events?.length === PAGE) after = events.at(-1)!.id;
     else if (settled) after = settled.id;
     for (const id of shown) if (id <= after) shown.delete(id);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

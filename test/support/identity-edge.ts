@@ -61,8 +61,13 @@ async function startProvider(redirectUri: string): Promise<{ issuer: string; ser
   return { issuer, server };
 }
 
+export interface IdentityEdgeOptions extends Pick<EdgeSettings, "log"> {
+  /** Further variables of the Worker, given the provider's issuer. */
+  readonly variables?: (issuer: string) => Readonly<Record<string, string>>;
+}
+
 /** Starts both. */
-export async function startIdentityEdge(options: Pick<EdgeSettings, "log"> = {}): Promise<IdentityEdge> {
+export async function startIdentityEdge(options: IdentityEdgeOptions = {}): Promise<IdentityEdge> {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const provider = await startProvider(`${origin}/login/callback`);
@@ -75,7 +80,8 @@ export async function startIdentityEdge(options: Pick<EdgeSettings, "log"> = {})
     ...{ host: "127.0.0.1", port, issuers: [issuer], adminGroups: ["admins"] },
     signingKey: await exportJWK(key.privateKey),
     policies: JSON.stringify(testBundle()),
-    ...options,
+    ...(options.log ? { log: options.log } : {}),
+    ...(options.variables ? { variables: options.variables(provider.issuer) } : {}),
   });
   return {
     ...{ origin, issuer: provider.issuer, miniflare: edge.miniflare },

@@ -1,13 +1,15 @@
 /**
  * Notifications as Standard Webhooks (github.com/standard-webhooks), signed with the edge's Ed25519 key
  * (`v1a`; receivers make `whpk_` + base64 of `x` from /oauth2/jwks). They say that something happened and
- * where to look, never a parameter or a reason. Each is kept in its object's storage until it was taken.
+ * where to look, never a parameter or a reason; messages to Slack (slack.ts) are the exception. Each is kept in its object's storage until it was taken.
  */
 import { base64url } from "jose";
 import * as v from "valibot";
 import type { AuditEvent } from "../audit/events.ts";
+import { findTask } from "../bundle.ts";
 import { edgeKeys } from "../identity/edge-token.ts";
 import { mayFetch } from "../identity/issuers.ts";
+import { slackFrom, slackMessage } from "./slack.ts";
 
 const endpointsSchema = v.array(v.strictObject({ url: v.string() }));
 
@@ -26,6 +28,8 @@ const NOTIFIED: readonly AuditEvent["type"][] = [
 export interface NotifyEnv {
   /** JSON array of `{ url }`; absent = nobody is notified. */
   readonly WEBHOOKS?: unknown;
+  /** JSON, see slack.ts; absent = no messages. */
+  readonly SLACK?: unknown;
   readonly SIGNING_KEY: unknown;
   readonly EDGE_ORIGIN: string;
 }
@@ -39,7 +43,12 @@ export interface Delivery {
 
 /** What has to be sent for an event: one delivery for each configured endpoint. */
 export function deliveriesFor(env: NotifyEnv, event: AuditEvent): Delivery[] {
-  if (!NOTIFIED.includes(event.type) || env.WEBHOOKS === undefined) return [];
+  const deliveries: Delivery[] = [];
+  const slack = slackFrom(env.SLACK);
+  const message = slack && slackMessage(slack, event, findTask(event.task ?? ""), env.EDGE_ORIGIN);
+  if (message)
+    deliveries.push({ id: event.id, url: slack.webhookUrl, body: JSON.stringify(message), tries: 0 });
+  if (!NOTIFIED.includes(event.type) || env.WEBHOOKS === undefined) return deliveries;
   const body = JSON.stringify({
     type: `wicketgate.${event.type}`,
     timestamp: new Date(event.time).toISOString(),
@@ -52,7 +61,8 @@ export function deliveriesFor(env: NotifyEnv, event: AuditEvent): Delivery[] {
       url: `${env.EDGE_ORIGIN}/requests/${event.grant}`,
     },
   });
-  return webhookUrls(env.WEBHOOKS).map((url) => ({ id: event.id, url, body, tries: 0 }));
+  deliveries.push(...webhookUrls(env.WEBHOOKS).map((url) => ({ id: event.id, url, body, tries: 0 })));
+  return deliveries;
 }
 
 /** The endpoints that may be called: https to public names (http on loopback, for local development). */
@@ -106,9 +116,22 @@ export interface GivenUp {
 }
 
 function aboutOf(delivery: Delivery): Omit<Sent, "tries"> {
-  const { type, data } = JSON.parse(delivery.body) as { type: string; data: { request?: string } };
-  const event = type.replace(/^wicketgate\./, "");
-  return { endpoint: new URL(delivery.url).host, event, grant: data.request ?? "" };
+  const endpoint = new URL(delivery.url).host;
+  const body = JSON.parse(delivery.body) as WebhookBody | SlackBody;
+  if ("blocks" in body) {
+    const grant = body.blocks[0]?.block_id.replace(/^wicket /, "") ?? "";
+    return { endpoint, event: "grant.requested", grant };
+  }
+  return { endpoint, event: body.type.replace(/^wicketgate\./, ""), grant: body.data.request ?? "" };
+}
+
+interface WebhookBody {
+  readonly type: string;
+  readonly data: { readonly request?: string };
+}
+
+interface SlackBody {
+  readonly blocks: readonly { readonly block_id: string }[];
 }
 
 /** The notifications of one object that are not taken yet. */

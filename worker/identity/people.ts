@@ -36,6 +36,20 @@ export async function rememberPerson(db: D1Database, identity: Identity, now: nu
   remembered.set(key, { groups, at: now });
 }
 
+/** A person as last seen at the edge, and when (ms); null when never, or when there is no such person. */
+export async function seenPerson(
+  db: D1Database,
+  who: { issuer: string; subject: string },
+): Promise<(Omit<Person, "email"> & { readonly seen: number }) | null> {
+  const row = await db
+    .prepare("SELECT name, groups, seen FROM people WHERE issuer = ? AND subject = ?")
+    .bind(who.issuer, who.subject)
+    .first<{ name: string | null; groups: string; seen: number }>();
+  if (!row) return null;
+  const { issuer, subject } = who;
+  return { issuer, subject, name: row.name, groups: JSON.parse(row.groups) as string[], seen: row.seen };
+}
+
 export interface Standing {
   readonly disabled: boolean;
   /** Groups last seen; empty when the identity was never seen. */
