@@ -47,7 +47,7 @@ const HARMLESS =
   /^(SelectStmt|ExplainStmt|VariableSetStmt|VariableShowStmt|TransactionStmt|CopyStmt|InsertStmt|UpdateStmt|DeleteStmt|FetchStmt)$/;
 const OPTIONS = [
   "-c datestyle=Postgres,MDY -c timezone=PST8PDT -c intervalstyle=postgres_verbose",
-  "-c search_path=public,pg_temp -c statement_timeout=60s -c client_min_messages=error -c extra_float_digits=1",
+  "-c search_path=public,pg_temp -c statement_timeout=20s -c client_min_messages=error -c extra_float_digits=1",
 ].join(" ");
 
 export class SuiteRun {
@@ -62,7 +62,7 @@ export class SuiteRun {
     lenient: [],
     selects: [],
   };
-  #session!: CoverageSession;
+  #session: CoverageSession = null as never;
   #variables = new Map<string, string>();
   #catalogs = new Map<string, Catalog>();
 
@@ -94,10 +94,12 @@ export class SuiteRun {
         });
       }
     }
-    this.#session.close();
+    await this.#session.close();
   }
 
   async #open(database = "regression"): Promise<void> {
+    // The old session lets go of its locks first.
+    await this.#session?.close();
     this.#session = await CoverageSession.open(this.#port, database, OPTIONS);
     this.#catalogs.clear();
   }

@@ -1,4 +1,5 @@
 /** One session of a real server that statements reach both directly and through a gate. */
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { Catalog } from "../../policies/postgres/catalog-types.ts";
 import type { StatementDecider } from "../../policies/postgres/decision.ts";
@@ -59,8 +60,12 @@ export class CoverageSession {
     return session;
   }
 
-  close(): void {
+  /** Resolves when the server has ended the session, too. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    const closed = once(this.#socket, "close");
     this.#socket.end(Buffer.from([0x58, 0, 0, 0, 4]));
+    await closed;
   }
 
   /** Runs a text as it is. */

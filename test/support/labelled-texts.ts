@@ -7,7 +7,7 @@ export interface LabelledText {
 }
 
 /** A small generator with a seed (mulberry32), so that a run can be repeated. */
-function random(seed: number): () => number {
+export function random(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
