@@ -24,6 +24,8 @@ import { Uploader } from "./uploader.ts";
 
 /** Dials that are remembered, so that none is followed twice. */
 const REMEMBERED = 10_000;
+/** How often recordings are tried again that the disk did not take, milliseconds. */
+const FINISH_MS = 10_000;
 /** Time for the last segments after the sessions ended, milliseconds. */
 const UPLOAD_MS = 10_000;
 
@@ -58,6 +60,7 @@ export class Connector {
   /** Resources whose login was looked at. */
   readonly #inspected = new Set<string>();
   #draining = false;
+  #finishing: NodeJS.Timeout | undefined;
   #wake: (() => void) | null = null;
   /** Told when the edge does not know this connector. */
   onExpelled: (code: string) => void = () => {};
@@ -102,6 +105,8 @@ export class Connector {
   /** Takes up what an earlier run left, and connects. */
   start(): void {
     this.spool.recover();
+    this.#finishing = setInterval(() => this.spool.finish(), FINISH_MS);
+    this.#finishing.unref();
     this.#control.start();
   }
 
@@ -131,6 +136,7 @@ export class Connector {
     if (this.#control.online && !(await this.uploader.settle(UPLOAD_MS))) {
       this.#log("warn", "recordings left in the spool", { sessions: this.spool.sessions.length });
     }
+    clearInterval(this.#finishing);
     await this.uploader.stop();
     await this.#control.stop();
   }

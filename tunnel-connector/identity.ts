@@ -2,8 +2,18 @@
  * Who the connector is: an Ed25519 key that it makes itself on its first run and never gives away. With it it
  * signs in (a JWT for each request, used once) and vouches for the recordings that it finished.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import { NOTE_ED25519, type NoteSigner, noteSignerFromJwk } from "../wire/log/note.ts";
 import { connectorKeyName, type RecordingStatement, signStatement } from "../wire/log/statement.ts";
@@ -25,11 +35,22 @@ export function privateFolder(path: string): void {
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700);
 }
 
-/** Writes a file that only its owner can read, in one step. */
-export function writePrivate(path: string, content: string | Uint8Array): void {
+/** Writes a file that only its owner can read, in one step. `durable`: it is on the disk afterwards. */
+export function writePrivate(path: string, content: string | Uint8Array, durable = false): void {
   const half = `${path}.${process.pid}.tmp`;
-  writeFileSync(half, content, { mode: 0o600 });
+  writeFileSync(half, content, { mode: 0o600, flush: durable });
   renameSync(half, path);
+  if (durable) syncFolder(dirname(path));
+}
+
+/** Waits until the names in a folder are on the disk. */
+export function syncFolder(folder: string): void {
+  const file = openSync(folder, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** The identity in `state`, made when there is none. Throws when the key's file is open to others. */

@@ -5,8 +5,10 @@
  */
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, writevSync } from "node:fs";
 import { join } from "node:path";
+import { mayHoldSecrets } from "../policies/postgres/secrets.ts";
 import { type EntryKind, elide, encodeEntry, type SegmentWriter } from "../wire/recording.ts";
-import { writePrivate } from "./identity.ts";
+import { MAX_DATA_FRAME } from "../wire/tunnel.ts";
+import { syncFolder, writePrivate } from "./identity.ts";
 
 export class RecordingError extends Error {
   override readonly name = "RecordingError";
@@ -26,7 +28,8 @@ export interface SessionRecordingOptions {
   room(): boolean;
   grew(bytes: number): void;
   sealed(): void;
-  closed(): void;
+  /** `whole`: the last segment is on disk. */
+  closed(whole: boolean): void;
 }
 
 export class SessionRecording {
@@ -40,6 +43,7 @@ export class SessionRecording {
   #from: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #over = false;
+  #goesOn = false;
   #failure: RecordingError | null = null;
   /** Told when a write failed outside of a call: the timer's. */
   onFailure: (error: RecordingError) => void = () => {};
@@ -48,6 +52,7 @@ export class SessionRecording {
     this.#options = options;
     this.#writer = options.writer;
     this.#file = openSync(join(options.folder, "journal"), "a", 0o600);
+    if (options.strict) syncFolder(options.folder);
   }
 
   get failed(): boolean {
@@ -56,8 +61,22 @@ export class SessionRecording {
 
   /** Adds a message of the session's socket. The bytes are kept as they are: nobody may change them. */
   add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
-    const elided = kind === "backend" && this.#options.level === "statements";
-    this.#add(elided ? "elided" : kind, elided ? elide("backend", bytes) : bytes);
+    if (kind === "backend" && this.#options.level === "statements") {
+      this.#add("elided", elide("backend", bytes));
+    } else if (kind === "frontend" && this.#secret(bytes)) {
+      this.#add("elided", elide("frontend", bytes));
+    } else this.#add(kind, bytes);
+  }
+
+  /**
+   * Whether a frame to the database may hold a secret of a statement: then only its hash is kept. The event of
+   * the statement has the text without the secret. What follows a full frame may be the rest of the same message.
+   */
+  #secret(bytes: Uint8Array): boolean {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+    const secret = this.#goesOn || mayHoldSecrets(text);
+    this.#goesOn = secret && bytes.length >= MAX_DATA_FRAME;
+    return secret;
   }
 
   /** Adds a fact of the connector's own. */
@@ -121,7 +140,8 @@ export class SessionRecording {
   /** A sealed segment replaces its journal. */
   #store(sequence: number, bytes: Uint8Array): void {
     try {
-      writePrivate(join(this.#options.folder, segmentName(sequence)), bytes);
+      // What was on the disk for sure stays so: the journal goes when its segment is there.
+      writePrivate(join(this.#options.folder, segmentName(sequence)), bytes, this.#options.strict);
       ftruncateSync(this.#file, 0);
     } catch (error) {
       throw this.#fail(String(error));
@@ -146,12 +166,12 @@ export class SessionRecording {
         this.#store(sealed.sequence, sealed.bytes);
       }
     } catch {
-      // What is on disk is taken up at the next start, as after a crash.
+      // What is on disk is taken up later, as after a crash.
     }
     this.#over = true;
     if (this.#timer) clearTimeout(this.#timer);
     closeSync(this.#file);
-    this.#options.closed();
+    this.#options.closed(this.#failure === null);
   }
 
   #fail(message: string): RecordingError {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import {
   digestOf,
   MAX_SEGMENT,
+  type RecordingEntry,
   readEntries,
   readSegment,
   type SealedSegment,
@@ -49,6 +50,8 @@ export class Spool {
   /** Bytes by session. */
   readonly #sizes = new Map<string, number>();
   readonly #open = new Set<string>();
+  /** Sessions that are over, but the disk did not take the end of their recordings. */
+  readonly #unfinished = new Set<string>();
   #used = 0;
 
   constructor(options: SpoolOptions) {
@@ -94,7 +97,10 @@ export class Spool {
       room: () => this.#used < this.#options.max,
       grew: (bytes) => this.#grow(session, bytes),
       sealed: () => this.#options.onSegment(session),
-      closed: () => this.#open.delete(session),
+      closed: (whole) => {
+        this.#open.delete(session);
+        if (!whole) this.#unfinished.add(session);
+      },
     });
   }
 
@@ -113,7 +119,10 @@ export class Spool {
       .sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** Takes up what an earlier run left: each recording is closed, with the gap stated in it. */
+  /**
+   * Takes up what an earlier run left, and what a session left when the disk did not take its end: each recording
+   * is closed, with the gap stated in it. One that cannot be now stays as it is for the next time.
+   */
   recover(): void {
     for (const session of list(this.#folder)) {
       const folder = this.folderOf(session);
@@ -122,7 +131,20 @@ export class Spool {
         this.#recoverSession(session, folder);
       } catch (error) {
         this.#options.log("error", "recording not recovered", { session, error });
-        this.setAside(session);
+        // The disk may take it later; what is damaged stays so.
+        if (!isSystemError(error)) this.setAside(session);
+      }
+    }
+  }
+
+  /** Tries again to finish what the disk did not take. */
+  finish(): void {
+    for (const session of this.#unfinished) {
+      try {
+        this.#recoverSession(session, this.folderOf(session));
+        this.#unfinished.delete(session);
+      } catch (error) {
+        this.#options.log("warn", "recording still not finished", { session, error });
       }
     }
   }
@@ -133,7 +155,7 @@ export class Spool {
       if (name.endsWith(".tmp")) rmSync(join(folder, name));
       else size += statSync(join(folder, name)).size;
     }
-    this.#sizes.set(session, 0);
+    this.#forget(session);
     this.#grow(session, size);
     const last = this.segments(session).at(-1);
     let after: Pick<SealedSegment, "header" | "digest"> | undefined;
@@ -149,17 +171,28 @@ export class Spool {
     }
     const writer = new SegmentWriter(session, after);
     const journal = readJournal(join(folder, "journal"), writer.sequence);
-    for (const entry of journal.entries) writer.add(entry);
+    const sealed: SealedSegment[] = [];
+    const add = (entry: RecordingEntry): void => {
+      const full = writer.add(entry);
+      if (full) sealed.push(full);
+    };
+    for (const entry of journal.entries) add(entry);
     const gap = {
       t: "gap",
       message: "the connector ended without closing the recording",
       lost: journal.torn,
     };
-    writer.add({ kind: "note", at: this.#now(), bytes: new TextEncoder().encode(JSON.stringify(gap)) });
-    const sealed = writer.seal(this.#now(), { reason: "CONNECTOR_RESTARTED" });
-    writePrivate(join(folder, segmentName(sealed.sequence)), sealed.bytes);
+    add({ kind: "note", at: this.#now(), bytes: new TextEncoder().encode(JSON.stringify(gap)) });
+    sealed.push(writer.seal(this.#now(), { reason: "CONNECTOR_RESTARTED" }));
+    for (const { sequence, bytes } of sealed) {
+      writePrivate(join(folder, segmentName(sequence)), bytes, true);
+      this.#grow(session, bytes.length);
+    }
+    this.#grow(session, -journal.size);
     rmSync(join(folder, "journal"), { force: true });
-    this.#options.log("warn", "recording recovered", { session, entries: sealed.header.count });
+    this.#options.log("warn", "recording recovered", {
+      ...{ session, entries: journal.entries.length, torn: journal.torn },
+    });
     this.#options.onSegment(session);
   }
 
@@ -204,32 +237,38 @@ function list(folder: string): string[] {
   }
 }
 
-/** The whole entries of a journal, when it is of this segment. `torn` = bytes of an entry that was cut off. */
-function readJournal(
-  path: string,
-  sequence: number,
-): { entries: ReturnType<typeof entriesOf>; torn: number } {
+/** What a journal holds: its whole entries, when it is of this segment. */
+interface Journal {
+  readonly entries: readonly RecordingEntry[];
+  /** Bytes of an entry that was cut off. */
+  readonly torn: number;
+  /** Bytes of the file. */
+  readonly size: number;
+}
+
+function readJournal(path: string, sequence: number): Journal {
   let bytes: Uint8Array;
   try {
     if (statSync(path).size > 2 * MAX_SEGMENT) throw new Error("the journal is too large");
     bytes = readFileSync(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { entries: [], torn: 0 };
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { entries: [], torn: 0, size: 0 };
     throw error;
   }
+  const size = bytes.length;
   const end = bytes.indexOf(0x0a);
-  if (end < 0) return { entries: [], torn: bytes.length };
+  if (end < 0) return { entries: [], torn: size, size };
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as {
     sequence: number;
     from: number;
   };
   // Of a segment that was sealed just before the crash.
-  if (head.sequence !== sequence) return { entries: [], torn: 0 };
+  if (head.sequence !== sequence) return { entries: [], torn: 0, size };
   const read = readEntries(bytes.subarray(end + 1), head.from);
   if (!read) throw new Error("the journal is damaged");
-  return { entries: read.entries, torn: bytes.length - end - 1 - read.used };
+  return { entries: read.entries, torn: size - end - 1 - read.used, size };
 }
 
-function entriesOf(bytes: Uint8Array, from: number) {
-  return readEntries(bytes, from)!.entries;
+function isSystemError(error: unknown): boolean {
+  return typeof (error as NodeJS.ErrnoException).syscall === "string";
 }

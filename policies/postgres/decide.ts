@@ -8,6 +8,7 @@ import type { Parser } from "./parser.ts";
 import { QueryWalker } from "./query.ts";
 import { type Refusal, refusal, SYNTAX_ERROR, TOO_LARGE } from "./refusal.ts";
 import { OUTERMOST, type Scope } from "./scope.ts";
+import { mayHoldSecrets, redactedParts } from "./secrets.ts";
 import {
   copyOut,
   explain,
@@ -320,6 +321,7 @@ class Deciding {
     const { parser } = this.#world;
     const text = this.#text;
     let fingerprint: string | null | undefined;
+    const recorded = mayHoldSecrets(text) ? redactedParts(text, part, parser) : {};
     return {
       effect: "deny",
       reason: "UNDECIDED",
@@ -333,6 +335,7 @@ class Deciding {
       relations: [...this.#relations].sort(),
       masked: [...this.#masked].sort(),
       ...part,
+      ...recorded,
       /** Made when it is asked for: it costs a parse of its own. */
       get fingerprint() {
         if (fingerprint === undefined)

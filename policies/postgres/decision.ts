@@ -23,6 +23,8 @@ export interface StatementDecision {
   readonly masked: readonly string[];
   /** Statement fingerprint of libpg_query (16 hex digits), null when not parsed. */
   readonly fingerprint: string | null;
+  /** What is written down in place of the texts, when they hold secrets; null or absent when they do not. */
+  readonly recorded?: { readonly text: string; readonly rewritten: string | null } | null;
 }
 
 export interface StatementSummary {

@@ -16,6 +16,7 @@ import type {
   RecordedParam,
   Scrubber,
 } from "./gate-types.ts";
+import { redact } from "./secrets.ts";
 
 /** Longest text in an event, characters as JSON writes them; the whole message is in the recording's frames. */
 const maxRecordedText = 512 * 1024;
@@ -154,7 +155,7 @@ export class GateSession {
       t: "statement",
       n,
       protocol,
-      text: boundedText(text),
+      text: boundedText(recordedText(text, decision)),
       ...(params && params.length > 0 ? { params } : {}),
       decision: recordedDecision(text, decision, refused),
       at,
@@ -247,12 +248,20 @@ function boundedText(text: string): string {
   return text.slice(0, 64 * 1024);
 }
 
+/** Without secrets, also where nobody decided: a text that was refused before it was parsed. */
+function recordedText(text: string, decision: StatementDecision | null): string {
+  if (decision) return decision.recorded?.text ?? text;
+  return redact(text, null)?.text ?? text;
+}
+
 function recordedDecision(
   text: string,
   decision: StatementDecision | null,
   refused: Refusal | null,
 ): RecordedDecision {
-  const rewritten = refused === null ? (decision?.rewritten ?? null) : null;
+  const sent = refused === null ? (decision?.rewritten ?? null) : null;
+  const changed = sent !== null && sent !== text;
+  const rewritten = changed ? (decision?.recorded?.rewritten ?? sent) : null;
   return {
     effect: refused ? "deny" : (decision?.effect ?? "deny"),
     reason: refused ? refused.code : (decision?.reason ?? "INTERNAL_ERROR"),
@@ -260,7 +269,6 @@ function recordedDecision(
     rule: refused ? refused.rule : (decision?.rule ?? null),
     relations: decision?.relations ?? [],
     masked: decision?.masked ?? [],
-    rewritten:
-      rewritten !== null && rewritten !== text && rewritten.length <= maxRecordedRewrite ? rewritten : null,
+    rewritten: rewritten !== null && rewritten.length <= maxRecordedRewrite ? rewritten : null,
   };
 }

@@ -2,7 +2,7 @@
  * A recording read back as a list of statements: what was asked, what was decided, what came of it. Entries are
  * taken in their order; nothing is kept of rows beyond the limit that is asked for.
  */
-import type { RecordingEntry } from "../../wire/recording.ts";
+import { ENTRY_KINDS, type RecordingEntry } from "../../wire/recording.ts";
 import type { GateEvent, RecordedParam } from "./gate-types.ts";
 import {
   type Checkpoint,
@@ -100,7 +100,8 @@ export class TranscriptReader {
   entry({ kind, at, bytes }: RecordingEntry): void {
     if (kind === "event") this.#event(parse(bytes));
     else if (kind === "backend") this.#stream.feed(bytes);
-    else if (kind === "elided") this.#elided = true;
+    // Frames to the database are left out when a secret may stand in them: the statement's event has the rest.
+    else if (kind === "elided" && bytes[0] === ENTRY_KINDS.backend) this.#elided = true;
     else if (kind === "note") this.#note(at, parse(bytes));
   }
 

@@ -1,0 +1,214 @@
+/**
+ * Secrets in a statement's text, found by node of its parse tree: passwords of roles, options of user mappings
+ * and foreign servers, conninfo of subscriptions and of dblink, and literals that are connection strings. The
+ * recording and the audit log get the text with `'[redacted]'` in their place. Of a text that does not parse,
+ * every literal behind a word that announces a secret goes, and every connection string.
+ */
+import type { StatementDecision } from "./decision.ts";
+import { tokenAt } from "./lexer.ts";
+import type { Parser } from "./parser.ts";
+import { Source } from "./source.ts";
+import { list, type RawStatement, typeOf } from "./tree.ts";
+
+/** What stands in the place of a secret. */
+export const REDACTED = "'[redacted]'";
+
+/** Texts without any of this hold no secret that is looked for: nearly all of them. */
+const HINT =
+  /passw|passphrase|pwd|secret|token|credential|api_?key|sslkey|conninfo|dblink|:\/\/[^\s'"]*@|\bconnection\b|pgp_|crypt|encrypt|hmac|\\|U&/i;
+/** Names of options, settings and columns whose value is a secret. */
+const SECRET_NAME = /passw|passphrase|^pwd$|secret|token|credential|api_?key|sslkey|private_?key/i;
+/** A URI with a password in it, or a keyword/value connection string with one. */
+const CONNECTION =
+  /[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:[^\s/@]+@|(?:^|[\s;?&])(?:password|passwd|pwd|sslpassword)\s*=/i;
+/** Functions of which every text argument may be a key, a passphrase or a connection string. */
+const SECRET_CALL = /^(?:dblink\w*|pgp_(?:sym|pub)_\w+|crypt|encrypt\w*|decrypt\w*|hmac)$/;
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The text without its secrets, and those secrets as they stood there; null when it has none. */
+export interface Redaction {
+  readonly text: string;
+  readonly secrets: readonly string[];
+}
+
+/** True when the text is worth a look; cheap, and true for every text with a secret that `redact` finds. */
+export function mayHoldSecrets(text: string): boolean {
+  return HINT.test(text);
+}
+
+/** `statements`: the parse tree of `text`, or null when it does not parse. */
+export function redact(text: string, statements: readonly RawStatement[] | null): Redaction | null {
+  if (!mayHoldSecrets(text)) return null;
+  const spans = statements ? new SecretFinder(text).find(statements) : announced(text);
+  if (spans.length === 0) return null;
+  const sorted = [...spans].sort((a, b) => a.start - b.start);
+  let out = "";
+  let at = 0;
+  const secrets: string[] = [];
+  for (const { start, end } of sorted) {
+    if (start < at) continue;
+    out += text.slice(at, start) + REDACTED;
+    secrets.push(text.slice(start, end));
+    at = end;
+  }
+  return { text: out + text.slice(at), secrets };
+}
+
+/** The parts of a decision that say what is written down of its texts; its message, which may quote them, cleaned. */
+export function redactedParts(
+  text: string,
+  { rewritten = null, message = "" }: Partial<StatementDecision>,
+  parser: Parser,
+): Pick<StatementDecision, "recorded" | "message"> | Record<string, never> {
+  const clean = (sql: string): Redaction | null => {
+    const parsed = parser.parse(sql);
+    return redact(sql, parsed.ok ? (parsed.tree.stmts ?? []) : null);
+  };
+  const own = clean(text);
+  const sent = rewritten === null || rewritten === text ? null : clean(rewritten);
+  if (!own && !sent) return {};
+  let told = message;
+  for (const secret of own?.secrets ?? []) told = told.replaceAll(secret, REDACTED);
+  const recorded = {
+    text: own?.text ?? text,
+    rewritten: rewritten === text ? (own?.text ?? text) : (sent?.text ?? rewritten),
+  };
+  return { recorded, message: told };
+}
+
+class SecretFinder {
+  readonly #source: Source;
+  readonly #text: string;
+  readonly #spans = new Map<number, Span>();
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#source = new Source(text);
+  }
+
+  find(statements: readonly RawStatement[]): readonly Span[] {
+    for (const { stmt, stmt_location } of statements) {
+      // The conninfo of a subscription has no place of its own in the tree.
+      if (/^(?:Create|Alter)SubscriptionStmt$/.test(typeOf(stmt) ?? "")) {
+        this.#behind(this.#source.index(stmt_location ?? 0), /^connection$/i);
+      }
+      this.#walk(stmt, false);
+    }
+    return [...this.#spans.values()];
+  }
+
+  /** `secret`: what is below is a secret as a whole. */
+  #walk(value: unknown, secret: boolean): void {
+    if (Array.isArray(value)) {
+      for (const item of value) this.#walk(item, secret);
+      return;
+    }
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, child] of Object.entries(value)) this.#node(key, child, secret);
+  }
+
+  #node(key: string, child: unknown, secret: boolean): void {
+    const fields = (typeof child === "object" && child !== null ? child : {}) as Record<string, unknown>;
+    if (key === "DefElem") {
+      const name = String(fields["defname"] ?? "");
+      const value = JSON.stringify(fields["arg"] ?? null);
+      if (SECRET_NAME.test(name) || CONNECTION.test(value.replaceAll('"', " "))) {
+        this.#literalsFrom(this.#source.index(Number(fields["location"] ?? 0)));
+        return;
+      }
+    } else if (key === "A_Const") {
+      const sval = (fields["sval"] as { sval?: string } | undefined)?.sval;
+      if (sval !== undefined && sval !== "" && (secret || CONNECTION.test(sval))) {
+        this.#literalAt(this.#source.index(Number(fields["location"] ?? 0)));
+      }
+      return;
+    } else if (key === "FuncCall") {
+      const last = list(fields["funcname"]).at(-1) as { String?: { sval?: string } } | undefined;
+      const name = last?.String?.sval ?? "";
+      this.#walk(child, secret || SECRET_CALL.test(name));
+      return;
+    } else if (key === "VariableSetStmt") {
+      this.#walk(child, secret || SECRET_NAME.test(String(fields["name"] ?? "")));
+      return;
+    } else if (key === "A_Expr") {
+      this.#walk(child, secret || secretColumn(fields["lexpr"]) || secretColumn(fields["rexpr"]));
+      return;
+    } else if (key === "ResTarget") {
+      this.#walk(child, secret || (fields["name"] !== undefined && SECRET_NAME.test(String(fields["name"]))));
+      return;
+    }
+    this.#walk(child, secret);
+  }
+
+  /** The literal that begins at `at`. */
+  #literalAt(at: number): void {
+    const token = tokenAt(this.#text, at);
+    if (token && isLiteral(this.#text.slice(token.start, token.end))) this.#span(token.start, token.end);
+  }
+
+  /** The first literal at or behind `at`: of an option, whose own place is its name. */
+  #literalsFrom(at: number): void {
+    let index = at;
+    for (let steps = 0; steps < 8; steps++) {
+      const token = tokenAt(this.#text, index);
+      if (!token || token.value === ";") return;
+      if (isLiteral(this.#text.slice(token.start, token.end))) {
+        this.#span(token.start, token.end);
+        return;
+      }
+      index = token.end;
+    }
+  }
+
+  /** The literal behind each word that matches. */
+  #behind(at: number, word: RegExp): void {
+    for (let token = tokenAt(this.#text, at); token; token = tokenAt(this.#text, token.end)) {
+      if (token.kind === "name" && word.test(token.value)) this.#literalsFrom(token.end);
+    }
+  }
+
+  /** A literal may go on in the next line (`'a'` newline `'b'`): all of its parts. */
+  #span(start: number, end: number): void {
+    let last = end;
+    for (let next = tokenAt(this.#text, last); next; next = tokenAt(this.#text, last)) {
+      if (!this.#text.slice(next.start, next.end).startsWith("'")) break;
+      last = next.end;
+    }
+    this.#spans.set(start, { start, end: last });
+  }
+}
+
+/** `password = 'x'`: the other side of a comparison with a column of such a name. */
+function secretColumn(node: unknown): boolean {
+  const column = (node as { ColumnRef?: { fields?: unknown } } | undefined)?.ColumnRef;
+  const last = list(column?.fields).at(-1) as { String?: { sval?: string } } | undefined;
+  return SECRET_NAME.test(last?.String?.sval ?? "");
+}
+
+function isLiteral(token: string): boolean {
+  return /^(?:[eEnN]?'|[uU]&'|\$[^0-9])/.test(token);
+}
+
+/** Without a tree: the literal behind each word that announces a secret, and each literal with a connection string. */
+function announced(text: string): Span[] {
+  const spans: Span[] = [];
+  let armed = 0;
+  for (let token = tokenAt(text, 0); token; token = tokenAt(text, token.end)) {
+    const raw = text.slice(token.start, token.end);
+    if (isLiteral(raw)) {
+      if (armed > 0 || CONNECTION.test(raw.slice(1))) spans.push({ start: token.start, end: token.end });
+      armed = 0;
+    } else if (
+      token.kind !== "other" &&
+      (SECRET_NAME.test(token.value) || /^(?:passwor|connection|dblink)/i.test(token.value))
+    ) {
+      armed = 4;
+    } else armed -= 1;
+    if (token.end >= text.length) break;
+  }
+  return spans;
+}
