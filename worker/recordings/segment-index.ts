@@ -2,7 +2,7 @@
 import { readSegment } from "../../wire/recording.ts";
 import { getSegment, type StoredSegment } from "./store.ts";
 
-/** Segments of one page at most; at most 8 MiB of them are read for it, one at a time. */
+/** Segments of one page at most; 16 MiB of them are read for it, a few at a time. */
 export const INDEX_PAGE = 32;
 /** R2 requests under way at once. */
 const PARALLEL = 4;
