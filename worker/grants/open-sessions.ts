@@ -1,5 +1,5 @@
 /** The sessions that run under an object's grants, and the ones that have to end: noted first, then called. */
-import type { HoldVerdict } from "./object.ts";
+import type { HoldVerdict } from "./book.ts";
 
 /** What is needed of a session's object. */
 export interface SessionControl {
