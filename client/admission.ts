@@ -19,16 +19,15 @@ export interface Admission {
  * and waits. Rejects with the refusal as a `CommandError`.
  */
 export async function enter(ask: DoorAsk, admission: Admission): Promise<OpenDoor> {
-  // Each time round another grant was used up or ended meanwhile; who asks twice in a row is told why.
-  for (let asked = 0; ; asked++) {
-    try {
-      if (!admission.emergency || asked > 0) return await openDoor(ask);
-    } catch (error) {
-      if (!(error instanceof CommandError) || error.fault.exit !== exit.pending || asked > 0) throw error;
-      if (!admission.wait && error.fault.request !== undefined) throw error;
-    }
-    await admit(ask, admission);
+  try {
+    return await openDoor(ask);
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.fault.exit !== exit.pending) throw error;
+    const joins = error.fault.request !== undefined && !admission.emergency;
+    if (!admission.wait && joins) throw error;
   }
+  await admit(ask, admission);
+  return openDoor(ask);
 }
 
 /** Asks, or joins what was asked, and waits until there is a grant. Throws the refusal. */

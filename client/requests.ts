@@ -43,6 +43,9 @@ export interface GrantRequest {
   readonly approvals: readonly (Who & { readonly at: number; readonly comment: string | null })[];
   readonly url: string;
   readonly description?: string | null;
+  /** Had without approval: who has to look at it afterwards (a list says only whether somebody did). */
+  readonly emergency?: { readonly review: readonly string[] } | "open" | "reviewed";
+  readonly review?: (Who & { readonly at: number; readonly comment: string | null }) | null;
   readonly ended?: { readonly code: string; readonly message: string } | null;
   readonly statement?: {
     readonly text: string;
@@ -91,7 +94,7 @@ export function findRequest(edge: Edge, id: string): Promise<GrantRequest> {
 export function decideOn(
   edge: Edge,
   id: string,
-  verb: "approve" | "deny" | "revoke",
+  verb: "approve" | "deny" | "revoke" | "review",
   reason: string | null,
   /** Digest of the statement that was shown. */
   seen?: string,

@@ -18,6 +18,7 @@ import type {
   SqlRule,
   SqlVerb,
   Task,
+  TaskEmergency,
 } from "./task.ts";
 
 type TaskFile = Read<(typeof taskShapes)["postgres" | "kubernetes" | "http"]>;
@@ -114,6 +115,7 @@ export function compileTask(
           from: { groups: task.approval.value.from.groups },
           count: task.approval.value.count ?? 1,
           expiresMs: task.approval.value.expires ?? HOUR / 4,
+          ...emergencyOf(task.approval.value.emergency),
         }
       : null,
     recording: {
@@ -123,6 +125,15 @@ export function compileTask(
     },
   };
   return { ...body, digest: digestOf(body) };
+}
+
+/** Left out where the task has none, so that its digest says nothing of it. */
+function emergencyOf(
+  given:
+    | { readonly review: { readonly groups: readonly string[] }; readonly quota?: number | undefined }
+    | undefined,
+): { readonly emergency?: TaskEmergency } {
+  return given ? { emergency: { review: given.review, quota: given.quota ?? 1 } } : {};
 }
 
 /** The type of the named resource; a database when it is not known, which is reported elsewhere. */

@@ -280,6 +280,13 @@ export const taskFields = {
         from: required(object("from", { groups }), "Who may approve; never the requester."),
         count: optional(integer(1, 20), "How many distinct people must approve; 1 when left out."),
         expires: optional(duration, "How long a request waits; 15m when left out."),
+        emergency: optional(
+          object("emergency", {
+            review: required(object("review", { groups }), "Who must look at each use afterwards."),
+            quota: optional(integer(1, 100), "How often a person may do so in 24 hours; 1 when left out."),
+          }),
+          "The grant may be had without waiting, with an alarm. Statements that wait still do.",
+        ),
       }),
     ),
     "The whole grant waits for people's yes; left out = none needed.",

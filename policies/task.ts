@@ -120,6 +120,15 @@ export interface TaskApproval {
   readonly from: { readonly groups: readonly string[] };
   readonly count: number;
   readonly expiresMs: number;
+  /** Present where the task may be started in an emergency without waiting; it is reviewed afterwards. */
+  readonly emergency?: TaskEmergency;
+}
+
+export interface TaskEmergency {
+  /** Who looks at each use afterwards; never who used it. */
+  readonly review: { readonly groups: readonly string[] };
+  /** How often a person may do so in 24 hours. */
+  readonly quota: number;
 }
 
 export interface TaskRecording {

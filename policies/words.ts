@@ -164,7 +164,10 @@ function needWords(task: Task): string[] {
       ? []
       : [
           `the yes of ${approval.count === 1 ? "one person" : `${approval.count} people`} in ` +
-            `${approval.from.groups.join(" or ")} within ${durationWords(approval.expiresMs)}`,
+            `${approval.from.groups.join(" or ")} within ${durationWords(approval.expiresMs)}` +
+            (approval.emergency
+              ? `, or an emergency (at most ${approval.emergency.quota} in 24 hours) that ${approval.emergency.review.groups.join(" or ")} review afterwards`
+              : ""),
         ]),
   ];
 }

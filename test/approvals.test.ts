@@ -72,7 +72,7 @@ describe("requests on the command line", () => {
       await decide?.(first.id);
       const { code, stdout } = await done;
       const last = JSON.parse(stdout.trim().split("\n").at(-1)!);
-      expect(last.id).toBe(first.id);
+      expect(last).toMatchObject({ id: first.id });
       return [code, last.status];
     };
     expect(await run("granted", (id) => json(["approve", id], "lee"))).toEqual([0, "active"]);
@@ -174,4 +174,30 @@ describe("connect and proxy", () => {
     other.child.kill("SIGTERM");
     expect((await other.done).code).toBe(0);
   });
+});
+
+test("A11 --emergency: no wait, an alarm, a quota, and a review by others", async () => {
+  const connect = (reason: string, ...more: string[]) =>
+    json(["connect", "orders-db", ...task("glass", reason), ...more, "--", "sh", "-c", "true"]);
+  const refused = await system.wicket([
+    ...["connect", "orders-db", ...task("granted", newReason()), "--emergency", "--", "true"],
+  ]);
+  expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining("EMERGENCY_NOT_ALLOWED") });
+  const reason = newReason();
+  expect((await connect(reason, "--emergency")).code).toBe(0);
+  // The grant is there now: it is used again, and nothing is counted.
+  expect((await connect(reason, "--emergency")).code).toBe(0);
+  const [grant] = (await json(["requests", "--mine"])).lines[0].requests;
+  expect(grant).toMatchObject({ task: "glass", status: "active", emergency: "open", approvals: [] });
+  const alarm = (await system.api("operator", "/api/audit?type=grant.emergency")).body.events[0];
+  expect(alarm).toMatchObject({ severity: "alarm", grant: grant.id, actor: { subject: "tina" } });
+  expect((await json(["review", grant.id, "--reason", "mine"])).lines[0].code).toBe("SELF_APPROVAL");
+  const reviewed = await json(["review", grant.id, "--reason", "was needed"], "mia");
+  expect(reviewed).toMatchObject({ code: 0, lines: [{ id: grant.id, status: "active" }] });
+  expect((await system.wicket(["requests", grant.id])).stdout).toContain("reviewed by mia: was needed");
+  expect((await connect(newReason(), "--emergency")).code).toBe(0);
+  const third = await system.wicket([
+    ...["connect", "orders-db", ...task("glass", newReason()), "--emergency", "--", "true"],
+  ]);
+  expect(third).toMatchObject({ code: 3, stderr: expect.stringContaining("EMERGENCY_QUOTA") });
 });

@@ -7,6 +7,7 @@ import { consoleRoutes } from "./console/routes.tsx";
 import { type Bindings, bindingsFrom, MisconfiguredError } from "./env.ts";
 import { openPostgres } from "./gateway/postgres.ts";
 import { serveDoor } from "./gateway/request-door.ts";
+import { notePoliciesOnce } from "./grants/policy-change.ts";
 import { grantRoutes } from "./grants/routes.ts";
 import { slackRoutes } from "./grants/slack-routes.ts";
 import { ambiguousPath, shieldAnswer } from "./headers.ts";
@@ -122,6 +123,7 @@ export default {
       console.error("misconfigured", error.message);
       return problem({ status: 503, code: "MISCONFIGURED", message: error.message, hint: "" });
     }
+    context.waitUntil(notePoliciesOnce(bindings as never, bundle, Date.now()));
     const odd = ambiguousPath(request.url);
     const answer = odd ? problem(odd) : await app.fetch(request, bindings, context);
     return shieldAnswer(answer, bindings.EDGE_ORIGIN);

@@ -1,4 +1,4 @@
-/** `wicket request`, `requests`, `approve`, `deny` and `revoke`: asking for a grant, and deciding on it. */
+/** `wicket request`, `requests`, `approve`, `deny`, `revoke` and `review`: asking for a grant, and deciding on it. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type EdgeOptions, edgeOption, jsonOption, openEdge, tokenOption } from "../edge.ts";
 import { exit } from "../exit.ts";
@@ -64,11 +64,13 @@ export function requestCommands(): Command[] {
       run(options, () => (id === undefined ? list(options) : show(id, options))),
     );
 
-  const decisions = (["approve", "deny", "revoke"] as const).map((verb) => {
+  const decisions = (["approve", "deny", "revoke", "review"] as const).map((verb) => {
     const command = shared(new Command(verb).description(VERBS[verb])).argument("<id>", "the request");
-    const reason = new Option("--reason <text>", verb === "deny" ? "why not" : "why; it is kept with it");
+    const said = { deny: "why not", review: "what was found" } as const;
+    const must = verb === "deny" || verb === "review";
+    const reason = new Option("--reason <text>", must ? said[verb] : "why; it is kept with it");
     return command
-      .addOption(verb === "deny" ? reason.makeOptionMandatory() : reason)
+      .addOption(must ? reason.makeOptionMandatory() : reason)
       .action((id: string, options: EdgeOptions & { reason?: string }) =>
         run(options, () => decide(verb, id, options)),
       );
@@ -80,7 +82,10 @@ const VERBS = {
   approve: "Approve a request of somebody else",
   deny: "Deny a request",
   revoke: "End a grant and its sessions now, or withdraw a request",
+  review: "Say that you looked at an emergency of somebody else, and what you found",
 } as const;
+
+const DONE = { approve: "Approved", deny: "Denied", revoke: "Revoked", review: "Reviewed" } as const;
 
 async function ask(task: string, options: AskOptions): Promise<number> {
   const edge = openEdge(options);
@@ -144,7 +149,7 @@ async function show(id: string, options: EdgeOptions): Promise<number> {
 }
 
 async function decide(
-  verb: "approve" | "deny" | "revoke",
+  verb: keyof typeof VERBS,
   id: string,
   options: EdgeOptions & { reason?: string },
 ): Promise<number> {
@@ -157,9 +162,7 @@ async function decide(
   else {
     const left = request.needed - request.approvals.length;
     const waits = request.status === "pending" ? `, and waits for ${left} more` : "";
-    say(
-      `${verb === "approve" ? "Approved" : verb === "deny" ? "Denied" : "Revoked"}: ${request.status}${waits}.`,
-    );
+    say(`${DONE[verb]}: ${request.status}${waits}.`);
   }
   return exit.ok;
 }
@@ -176,6 +179,13 @@ function showRequest(request: GrantRequest): void {
   if (request.description) line("in words", inert(request.description));
   line("for", durationText(request.duration));
   line("needs", request.needed === 0 ? "no approval" : approverWords(request));
+  if (request.emergency) {
+    const { review } = request;
+    const seen = review
+      ? `reviewed by ${inert(nameOf(review))}: ${inert(review.comment ?? "")}`
+      : "not reviewed";
+    line("emergency", `without approval; ${seen}`);
+  }
   for (const one of request.approvals) line("approved by", `${inert(nameOf(one))}, ${when(one.at)}`);
   if (request.ended) line("ended", inert(`${request.ended.message} (${request.ended.code})`));
   line("until", when(request.expires));

@@ -13,7 +13,7 @@ export function approvalLibrary(): string {
     writeFileSync(join(folder, "tasks", `${name}.yaml`), text);
   // More people who may decide, and one with the right and nothing else.
   const people = join(folder, "people.yaml");
-  const more = `  mia:  { groups: [support-leads] }\n  noa:  { groups: [support-leads] }\n`;
+  const more = `  mia:  { groups: [support-leads, security] }\n  noa:  { groups: [support-leads] }\n`;
   writeFileSync(people, readFileSync(people, "utf8") + more);
   return folder;
 }
@@ -49,6 +49,12 @@ approval: { from: { groups: [support-leads] }, count: 2, expires: 15m }
 `,
   hasty: `${base("hasty")}${reads}session: { ttl: 30m, idle: 5m }
 approval: { from: { groups: [support-leads] }, count: 1, expires: 2s }
+`,
+  /** Break-glass: without the yes, twice a day, reviewed by mia's group. */
+  glass: `${base("glass")}${reads}session: { ttl: 30m, idle: 5m }
+approval:
+  from: { groups: [support-leads] }
+  emergency: { review: { groups: [security] }, quota: 2 }
 `,
   /** The whole grant, and each UPDATE. */
   held: `${base("held")}${reads}${heldUpdate}session: { ttl: 30m, idle: 5m }

@@ -97,6 +97,10 @@ export interface EventData {
   "grant.approved": { approvals: number; needed: number; comment: string | null };
   /** A person denied a request. */
   "grant.denied": { comment: string | null };
+  /** Somebody began without the approval that the task asks for, as it allows; `review` looks at it afterwards. */
+  "grant.emergency": { statedReason: string; review: readonly string[] };
+  /** A reviewer has looked at an emergency, and says what was found. */
+  "grant.reviewed": { comment: string };
   /** The approvals are complete: the grant can be used until `expires`. */
   "grant.active": { expires: number };
   /** The budget is used up, or the approved statement ran. */

@@ -80,6 +80,12 @@ function AskForm(props: { task: Task; visitor: Visitor }) {
         For (such as 15m)
         <input name="duration" placeholder={`${task.session.ttlMs / 60_000}m`} autocomplete="off" />
       </label>
+      {task.approval?.emergency ? (
+        <label>
+          <input type="checkbox" name="emergency" value="yes" /> Emergency: without waiting; it raises an
+          alarm and is reviewed
+        </label>
+      ) : null}
       <button type="submit" class="main">
         Ask
       </button>

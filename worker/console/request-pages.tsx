@@ -8,10 +8,13 @@ import type { GrantRow } from "../grants/ledger.ts";
 import type { GrantView } from "../grants/object.ts";
 import { Foreign, FormToken, Page, Params, Person, type Signed, Status, Time } from "./layout.tsx";
 
-export function RequestsPage(props: Signed & { inbox: GrantRow[]; mine: GrantRow[]; past: GrantRow[] }) {
+export function RequestsPage(
+  props: Signed & { inbox: GrantRow[]; review: GrantRow[]; mine: GrantRow[]; past: GrantRow[] },
+) {
   return (
     <Page title="Requests" path="/requests" visitor={props.visitor} live>
       <RequestTable caption="For you to decide" rows={props.inbox} />
+      {props.review.length > 0 ? <RequestTable caption="Emergencies to review" rows={props.review} /> : null}
       <RequestTable caption="Yours, open" rows={props.mine} />
       <RequestTable caption="Past" rows={props.past} />
     </Page>
@@ -55,6 +58,7 @@ function RequestTable(props: { caption: string; rows: readonly GrantRow[] }) {
               <td>{durationWords(row.duration_ms)}</td>
               <td>
                 <Status value={row.status} />
+                {row.emergency ? ` emergency, ${row.emergency === "open" ? "not reviewed" : "reviewed"}` : ""}
               </td>
               <td>
                 <Time ms={row.asked} />
@@ -85,6 +89,21 @@ export function RequestPage(
             <Status value={grant.status} />
             {grant.ended ? <Foreign text={` (${grant.ended.message})`} /> : null}
           </dd>
+          {grant.emergency ? (
+            <>
+              <dt>Emergency</dt>
+              <dd class="warn">
+                Had without approval.{" "}
+                {grant.review ? (
+                  <>
+                    Reviewed by <Person of={grant.review} />: <Foreign text={grant.review.comment ?? ""} />
+                  </>
+                ) : (
+                  `To be reviewed by ${grant.emergency.review.join(" or ")}.`
+                )}
+              </dd>
+            </>
+          ) : null}
           <dt>Who asks</dt>
           <dd>
             <Person of={grant.requester} />
@@ -159,6 +178,18 @@ export function RequestPage(
             <button type="submit">Deny</button>
           </form>
         </section>
+      ) : null}
+      {view.mayReview ? (
+        <form class="row" method="post" action={`/requests/${grant.id}/review`}>
+          <FormToken visitor={visitor} />
+          <label>
+            What you found
+            <input name="comment" required maxlength={1000} autocomplete="off" />
+          </label>
+          <button type="submit" class="main">
+            Reviewed
+          </button>
+        </form>
       ) : null}
       {view.mayRevoke && !view.mayDecide ? (
         <form class="row" method="post" action={`/requests/${grant.id}/revoke`}>

@@ -18,10 +18,14 @@ export function requestRoutes(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
     const isMine = (row: { issuer: string; subject: string }): boolean =>
       row.issuer === identity.issuer && row.subject === identity.subject;
     const open = rows.filter((row) => row.status === "pending" || row.status === "active");
+    const review = rows.filter((row) => row.emergency === "open" && !isMine(row));
     const inbox = open.filter((row) => row.status === "pending" && !isMine(row));
     const mine = open.filter(isMine);
-    const past = rows.filter((row) => !inbox.includes(row) && !mine.includes(row));
-    return page(context, <RequestsPage visitor={visitor} inbox={inbox} mine={mine} past={past} />);
+    const past = rows.filter((row) => ![...inbox, ...review].includes(row) && !mine.includes(row));
+    return page(
+      context,
+      <RequestsPage visitor={visitor} inbox={inbox} review={review} mine={mine} past={past} />,
+    );
   });
 
   app.post("/requests", async (context) => {
@@ -46,6 +50,7 @@ export function requestRoutes(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
         description: null,
         durationMs: ms,
         sessions: null,
+        emergency: form["emergency"] === "yes",
       },
       params: Object.fromEntries(params.map(([name, value]) => [name.slice("param.".length), String(value)])),
       reason: form["reason"] || null,
@@ -73,7 +78,7 @@ export function requestRoutes(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
     );
   });
 
-  app.post("/requests/:id/:verb{approve|deny|revoke}", async (context) => {
+  app.post("/requests/:id/:verb{approve|deny|revoke|review}", async (context) => {
     const { identity, admin } = context.get("visitor");
     const { id, verb } = context.req.param();
     const form = (await context.req.parseBody()) as Record<string, string>;
@@ -97,7 +102,7 @@ export function requestRoutes(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
             context.env,
             id,
             { identity, via: null },
-            verb as "approve" | "deny",
+            verb as "approve" | "deny" | "review",
             comment,
             Date.now(),
           );

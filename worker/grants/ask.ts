@@ -1,6 +1,8 @@
 /** Asking for a grant and deciding on it: what the API, the OAuth endpoints and the console have in common. */
 import { mayStart } from "../../policies/decide.ts";
-import type { Bundle, Identity } from "../../policies/task.ts";
+import type { Bundle, Identity, Task } from "../../policies/task.ts";
+import { actorFrom } from "../audit/events.ts";
+import { recordEvents } from "../audit/record.ts";
 import { personOf, rememberPerson, standingOf } from "../identity/people.ts";
 import { askFor, type Grant, type GrantRefusal, type GrantResult, refuse } from "./grant.ts";
 import type { GrantView } from "./object.ts";
@@ -17,6 +19,8 @@ export interface Asked {
   /** Milliseconds; null = as long as the task allows. */
   readonly durationMs: number | null;
   readonly sessions: number | null;
+  /** Without waiting for approval, where the task allows that. */
+  readonly emergency?: boolean;
 }
 
 /** A refusal of the policy or of the grant's owner. */
@@ -56,6 +60,7 @@ export async function askForGrant(
     description: asked.description,
     durationMs: asked.durationMs,
     sessions: asked.sessions,
+    emergency: asked.emergency ?? false,
   });
   if (!frozen.ok) return frozen;
   await rememberPerson(env.DB, asked.identity, now);
@@ -63,8 +68,32 @@ export async function askForGrant(
   if ((await standingOf(env.DB, people)).some((one) => one.disabled)) {
     return refuse(403, "IDENTITY_DISABLED", "this identity is disabled");
   }
+  if (frozen.ask.emergency) {
+    const over = await takeEmergency(env, task, asked.identity);
+    if (over) return over;
+  }
   const slot = await slotOf(frozen.ask);
   return (await env.GRANTS.get(env.GRANTS.idFromName(slot)).request(slot, frozen.ask, reuse)) as GrantResult;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/** Counts an emergency of this person under this task; the refusal when there were too many. */
+async function takeEmergency(env: GrantsEnv, task: Task, identity: Identity): Promise<GrantRefusal | null> {
+  const { issuer, subject } = identity;
+  const name = `emergency:${JSON.stringify([issuer, subject, task.name])}`;
+  const quota = task.approval!.emergency!.quota;
+  const taken = await env.GRANTS.get(env.GRANTS.idFromName(name)).takeEmergency(quota, DAY_MS);
+  if (taken.ok) return null;
+  const message = `the task allows ${quota} ${quota === 1 ? "emergency" : "emergencies"} of a person in 24 hours`;
+  await recordEvents(env, [
+    {
+      ...{ type: "grant.refused", severity: "alarm", actor: actorFrom(identity), task: task.name },
+      ...{ taskDigest: task.digest, resource: task.resource, reason: "EMERGENCY_QUOTA", data: { message } },
+    },
+  ]);
+  const hint = "Ask for it without --emergency.";
+  return { ...refuse(403, "EMERGENCY_QUOTA", message), hint, rule: task.refs.approval };
 }
 
 /** Approves or denies a request in the name of `identity`. `via` = who acts for them: refused. */
@@ -72,7 +101,7 @@ export async function decideOn(
   env: GrantsEnv,
   id: string,
   by: { readonly identity: Identity; readonly via: { issuer: string; subject: string } | null },
-  verdict: "approve" | "deny",
+  verdict: "approve" | "deny" | "review",
   comment: string | null,
   now: number,
 ): Promise<GrantResult> {
@@ -111,7 +140,8 @@ export async function viewGrant(
   if (!view) return null;
   const { requester, approval } = view.grant;
   const own = requester.issuer === person.issuer && requester.subject === person.subject;
-  const approver = approval?.groups.some((group) => person.groups.includes(group)) ?? false;
+  const deciding = [...(approval?.groups ?? []), ...(view.grant.emergency?.review ?? [])];
+  const approver = deciding.some((group) => person.groups.includes(group));
   if (!own && !approver && !admin) return null;
   return own && view.grant.statement ? { ...view, grant: withoutPlan(view.grant) } : view;
 }

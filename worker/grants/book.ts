@@ -30,14 +30,15 @@ export class GrantBook {
   readonly outbox: AuditOutbox;
   readonly open: OpenSessions;
   readonly #ctx: DurableObjectState;
-  readonly #env: GrantEnv;
+  readonly #envNow: () => GrantEnv;
   readonly #sql: SqlStorage;
   readonly #notifications: Notifications;
   #lastSeen: number;
 
-  constructor(ctx: DurableObjectState, env: GrantEnv) {
+  constructor(ctx: DurableObjectState, envNow: () => GrantEnv) {
+    const env = envNow();
     this.#ctx = ctx;
-    this.#env = env;
+    this.#envNow = envNow;
     this.#sql = ctx.storage.sql;
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS grants (n INTEGER PRIMARY KEY, body TEXT NOT NULL, dirty INTEGER NOT NULL) STRICT;
@@ -47,6 +48,10 @@ export class GrantBook {
     this.outbox = new AuditOutbox({ db: env.DB, sql: this.#sql, now: () => this.now(), mode: "durable" });
     this.open = new OpenSessions(this.#sql, (sid) => this.#session(sid));
     this.#notifications = new Notifications(this.#sql, env);
+  }
+
+  get #env(): GrantEnv {
+    return this.#envNow();
   }
 
   /** Time that never runs backwards for this object, whatever the machine's clock does. */
@@ -74,8 +79,29 @@ export class GrantBook {
       durationMs,
       needed: approval?.count ?? 0,
     });
+    if (grant.emergency) {
+      const { review } = grant.emergency;
+      this.tell(
+        grant,
+        "grant.emergency",
+        "alarm",
+        { statedReason: reason ?? "", review },
+        { reason: "EMERGENCY" },
+      );
+    }
     if (grant.status === "active") this.tell(grant, "grant.active", "info", { expires: grant.expires });
     return grant;
+  }
+
+  /** Counts an emergency within the last `windowMs`, unless `quota` of them were. */
+  takeEmergency(quota: number, windowMs: number): { readonly ok: boolean; readonly used: number } {
+    const now = this.now();
+    this.#sql.exec("CREATE TABLE IF NOT EXISTS emergencies (at INTEGER NOT NULL) STRICT");
+    this.#sql.exec("DELETE FROM emergencies WHERE at <= ?", now - windowMs);
+    const used = this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM emergencies").one().n;
+    if (used >= quota) return { ok: false, used };
+    this.#sql.exec("INSERT INTO emergencies (at) VALUES (?)", now);
+    return { ok: true, used: used + 1 };
   }
 
   /** All grants, settled: what has expired since is expired, and its sessions are to be ended. */

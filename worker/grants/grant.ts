@@ -94,6 +94,8 @@ export interface GrantAsk {
     readonly count: number;
     readonly expiresMs: number;
   } | null;
+  /** Asked for in an emergency: active without approval, and looked at afterwards by these groups. */
+  readonly emergency: { readonly review: readonly string[] } | null;
   readonly maxConcurrent: number | null;
   readonly budget: Budget;
   /** For `kind: "statement"`: the grant whose session waits, and the statement. */
@@ -112,6 +114,8 @@ export interface Grant extends GrantAsk {
   readonly approvals: readonly Approval[];
   readonly ended: { readonly code: string; readonly message: string; readonly by: Approval | null } | null;
   readonly spent: Spent;
+  /** Of an emergency: who looked at it afterwards, and what they found; null before. */
+  readonly review: Approval | null;
   /** Grows with each change, so that an older copy never replaces a newer one. */
   readonly revision: number;
 }
@@ -143,6 +147,8 @@ export function askFor(
     readonly durationMs: number | null;
     /** Number of sessions; null = any. */
     readonly sessions: number | null;
+    /** Without waiting for approval, where the task allows that. */
+    readonly emergency?: boolean;
   },
 ): { readonly ok: true; readonly ask: GrantAsk } | GrantRefusal {
   const durationMs = facts.durationMs ?? task.session.ttlMs;
@@ -165,6 +171,8 @@ export function askFor(
   if (facts.reason !== null && facts.reason.length > MAX_REASON) {
     return refuse(400, "REASON_TOO_LONG", `a reason has at most ${MAX_REASON} characters`);
   }
+  const glass = facts.emergency ? emergencyOf(task, facts) : null;
+  if (glass && "ok" in glass) return glass;
   const approval = task.approval && {
     groups: task.approval.from.groups,
     count: task.approval.count,
@@ -191,6 +199,7 @@ export function askFor(
     description: facts.description,
     durationMs,
     approval,
+    emergency: glass,
     maxConcurrent: task.session.maxConcurrent,
     budget,
     parent: null,
@@ -199,19 +208,35 @@ export function askFor(
   return { ok: true, ask };
 }
 
+function emergencyOf(
+  task: Task,
+  facts: Pick<GrantAsk, "actor" | "reason">,
+): { readonly review: readonly string[] } | GrantRefusal {
+  const emergency = task.approval?.emergency;
+  if (!emergency) {
+    const refusal = refuse(403, "EMERGENCY_NOT_ALLOWED", "the task cannot be started without its approval");
+    return { ...refusal, hint: "Ask for it without --emergency.", rule: task.refs.approval };
+  }
+  if (facts.actor) return refuse(403, "AGENT_EMERGENCY", "an emergency is declared by a person");
+  if ((facts.reason ?? "").trim() === "")
+    return refuse(403, "REASON_REQUIRED", "an emergency needs a reason: it is reviewed");
+  return { review: emergency.review.groups };
+}
+
 /** A new grant: active at once when nobody has to approve, pending otherwise. */
 export function openNew(id: string, ask: GrantAsk, now: number): Grant {
-  const waits = ask.approval !== null;
+  const waits = ask.approval !== null && ask.emergency === null;
   return {
     ...ask,
     id,
     status: waits ? "pending" : "active",
     asked: now,
     decided: waits ? null : now,
-    expires: now + (ask.approval ? ask.approval.expiresMs : ask.durationMs),
+    expires: now + (waits ? ask.approval!.expiresMs : ask.durationMs),
     approvals: [],
     ended: null,
     spent: { sessions: 0, statements: 0, rows: 0, bytes: 0 },
+    review: null,
     revision: 1,
   };
 }
@@ -248,6 +273,27 @@ export function deny(grant: Grant, person: Person, comment: string, now: number)
   return { ok: true, grant: change(grant, { status: "denied", decided: now, ended }) };
 }
 
+/** A reviewer has looked at an emergency. What was found must be said. Changes nothing else of the grant. */
+export function review(grant: Grant, person: Person, comment: string, now: number): GrantResult {
+  if (!grant.emergency)
+    return refuse(409, "NOT_AN_EMERGENCY", "this was approved; there is nothing to review");
+  if (grant.review) return refuse(409, "ALREADY_REVIEWED", "this has been reviewed already");
+  if (isAsker(grant, person))
+    return refuse(403, "SELF_APPROVAL", "who declared the emergency cannot review it");
+  if (!isReviewer(grant, person)) {
+    const groups = grant.emergency.review.join(", ");
+    return refuse(403, "NOT_A_REVIEWER", `only members of ${groups} may review this`);
+  }
+  if (comment.trim() === "") return refuse(400, "COMMENT_REQUIRED", "a review says what was found");
+  return { ok: true, grant: change(grant, { review: approvalOf(person, comment, now) }) };
+}
+
+/** True when `person` is in a group that reviews this emergency (and is not who declared it). */
+export function isReviewer(grant: Grant, person: Person): boolean {
+  if (!grant.emergency || isAsker(grant, person)) return false;
+  return grant.emergency.review.some((group) => person.groups.includes(group));
+}
+
 /** Ends a grant or withdraws a request. `by` null = the system itself (policy change, disablement). */
 export function revoke(
   grant: Grant,
@@ -266,7 +312,9 @@ export function revoke(
 
 /** True when `person` may end the grant. */
 export function mayRevoke(grant: Grant, person: Person, admin: boolean): boolean {
-  return admin || samePerson(grant.requester, person) || isApprover(grant, person);
+  return (
+    admin || samePerson(grant.requester, person) || isApprover(grant, person) || isReviewer(grant, person)
+  );
 }
 
 /** True when `person` is in a group that may decide on the grant (and is not who asks). */

@@ -9,11 +9,11 @@ export async function writeGrants(db: D1Database, grants: readonly Grant[]): Pro
       db
         .prepare(
           `INSERT INTO grants (id, status, issuer, subject, name, task, task_digest, resource, params, reason, kind,
-             duration_ms, asked, decided, expires, ended_reason, approver_groups, needed, approvals, revision)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             duration_ms, asked, decided, expires, ended_reason, approver_groups, needed, approvals, revision, emergency)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (id) DO UPDATE SET status = excluded.status, decided = excluded.decided,
              expires = excluded.expires, ended_reason = excluded.ended_reason, approvals = excluded.approvals,
-             revision = excluded.revision
+             revision = excluded.revision, emergency = excluded.emergency
            WHERE excluded.revision > grants.revision`,
         )
         .bind(
@@ -33,10 +33,11 @@ export async function writeGrants(db: D1Database, grants: readonly Grant[]): Pro
           grant.decided,
           grant.expires,
           grant.ended?.message ?? null,
-          JSON.stringify(grant.approval?.groups ?? []),
+          JSON.stringify([...(grant.approval?.groups ?? []), ...(grant.emergency?.review ?? [])]),
           grant.approval?.count ?? 0,
           JSON.stringify(grant.approvals),
           grant.revision,
+          grant.emergency ? (grant.review ? "reviewed" : "open") : null,
         ),
     ),
   );
@@ -63,6 +64,8 @@ export interface GrantRow {
   readonly approver_groups: readonly string[];
   readonly needed: number;
   readonly approvals: Grant["approvals"];
+  /** Of a grant that was had without approval: whether it still has to be reviewed. */
+  readonly emergency: "open" | "reviewed" | null;
 }
 
 export interface GrantFilter {

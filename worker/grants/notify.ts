@@ -18,6 +18,8 @@ const BACKOFF = [5, 30, 120, 600, 1800, 7200];
 const TIMEOUT_MS = 5_000;
 const NOTIFIED: readonly AuditEvent["type"][] = [
   "grant.requested",
+  "grant.emergency",
+  "grant.reviewed",
   "grant.approved",
   "grant.denied",
   "grant.active",

@@ -17,11 +17,13 @@ import {
   type GrantResult,
   type HeldStatement,
   isApprover,
+  isReviewer,
   mayRevoke,
   notOpen,
   type Person,
   refuse,
   remaining,
+  review,
   revoke,
   type Spent,
   startSession,
@@ -50,7 +52,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
 
   constructor(ctx: DurableObjectState, env: GrantEnv) {
     super(ctx, env);
-    this.#book = new GrantBook(ctx, env);
+    this.#book = new GrantBook(ctx, () => this.env);
   }
 
   // --- asking -------------------------------------------------------------------------------------------
@@ -89,6 +91,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     const now = this.#book.now();
     const grants = this.#book.all(now);
     const isSame = (grant: Grant): boolean =>
+      (grant.emergency === null) === (ask.emergency === null) &&
       grant.durationMs === ask.durationMs &&
       grant.description === ask.description &&
       grant.budget.sessions === ask.budget.sessions;
@@ -120,6 +123,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     const ask: GrantAsk = {
       ...parent,
       kind: "statement",
+      emergency: null,
       parent: parentId,
       statement,
       budget: { sessions: null, statements: 1, rows: null, bytes: null },
@@ -164,7 +168,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
   async decide(
     id: string,
     by: { readonly person: Person; readonly via: { issuer: string; subject: string } | null },
-    verdict: "approve" | "deny",
+    verdict: "approve" | "deny" | "review",
     comment: string | null,
   ): Promise<GrantResult> {
     const [standing] = await standingOf(this.env.DB, [by.person]);
@@ -181,6 +185,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
         "an approval is given by a person, not by an agent acting for one",
       );
     else if (verdict === "approve") result = approve(grant, by.person, comment, now);
+    else if (verdict === "review") result = review(grant, by.person, comment ?? "", now);
     else result = deny(grant, by.person, comment ?? "", now);
     if (!result.ok) {
       this.#book.tell(
@@ -195,7 +200,9 @@ export class GrantObject extends DurableObject<GrantEnv> {
     }
     const next = result.grant;
     this.#book.save(next);
-    if (verdict === "deny")
+    if (verdict === "review")
+      this.#book.tell(next, "grant.reviewed", "info", { comment: comment ?? "" }, facts);
+    else if (verdict === "deny")
       this.#book.tell(next, "grant.denied", "warn", { comment }, { ...facts, reason: "APPROVAL_DENIED" });
     else {
       const approvals = next.approvals.length;
@@ -243,6 +250,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     return {
       grant,
       sessions: sessions.map((one) => one.sid),
+      mayReview: grant.emergency !== null && grant.review === null && isReviewer(grant, person),
       mayDecide: grant.status === "pending" && isApprover(grant, person),
       mayRevoke: (grant.status === "pending" || grant.status === "active") && mayRevoke(grant, person, admin),
     };
@@ -297,6 +305,11 @@ export class GrantObject extends DurableObject<GrantEnv> {
     await this.#book.publish();
   }
 
+  /** Of the object that counts a person's emergencies: takes one, or says no. Times in ms. */
+  takeEmergency(quota: number, windowMs: number): { readonly ok: boolean; readonly used: number } {
+    return this.#book.takeEmergency(quota, windowMs);
+  }
+
   /** Events of a Worker that could not reach D1 itself. */
   async keepEvents(events: readonly AuditEvent[]): Promise<void> {
     this.#book.outbox.adopt(events);
@@ -325,7 +338,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
       return refuse(503, "STATE_UNAVAILABLE", "who may still do this could not be looked up");
     }
     if (standing[0]!.disabled) return refuse(403, "IDENTITY_DISABLED", "this identity is disabled");
-    if (!grant.approval || grant.status !== "active") return null;
+    if (!grant.approval || grant.emergency || grant.status !== "active") return null;
     const groups = grant.approval.groups;
     const valid = standing
       .slice(1)
@@ -343,16 +356,17 @@ export interface GrantView {
   /** Ids of the sessions that run under it. */
   readonly sessions: readonly string[];
   readonly mayDecide: boolean;
+  readonly mayReview: boolean;
   readonly mayRevoke: boolean;
 }
 
 /** The frozen fields only: what an approved grant gained since does not pass to its held statements. */
 function frozen(ask: GrantAsk): GrantAsk {
   const { kind, requester, actor, task, taskDigest, refs, resource, params, reason, description } = ask;
-  const { durationMs, approval, maxConcurrent, budget, parent, statement } = ask;
+  const { durationMs, approval, emergency, maxConcurrent, budget, parent, statement } = ask;
   return {
     ...{ kind, requester, actor, task, taskDigest, refs, resource, params, reason, description },
-    ...{ durationMs, approval, maxConcurrent, budget, parent, statement },
+    ...{ durationMs, approval, emergency, maxConcurrent, budget, parent, statement },
   };
 }
 

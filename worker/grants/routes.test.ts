@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { listEvents } from "../audit/store.ts";
 import { openGrant, sessionStarted } from "./open.ts";
+import { notePolicies } from "./policy-change.ts";
 import { durationMs } from "./routes.ts";
 import { createTestEdge, type JsonBody, type TestEdge } from "./test-edge.ts";
 
@@ -169,6 +170,47 @@ test("V3 while D1 does not answer, everything is refused", async () => {
   expect(await answer.json()).toMatchObject({ code: "STATE_UNAVAILABLE" });
 });
 
+describe("A11 an emergency", () => {
+  test("begins without approval, raises an alarm, has a quota, and is reviewed by others", async () => {
+    const start = (more: object = {}) =>
+      edge.call("POST", "/api/requests", "tina", ask("glass", { emergency: true, ...more }));
+    const made = await start();
+    expect(made).toMatchObject({
+      status: 201,
+      body: { status: "active", approvals: [], emergency: { review: ["admins"] }, review: null },
+    });
+    const { id } = made.body;
+    const alarms = await edge.call("GET", `/api/audit?type=grant.emergency&grant=${id}`, "ada");
+    expect(alarms.body.events).toMatchObject([{ severity: "alarm", actor: { subject: "tina" } }]);
+    expect(await sessionStarted(edge.env, id, { sid: "glass1", taskDigest: "6".repeat(64) })).toMatchObject({
+      ok: true,
+    });
+    const review = (who: string, reason: string | null) =>
+      edge.call("POST", `/api/requests/${id}/review`, who, { reason });
+    expect((await review("tina", "fine")).body.code).toBe("SELF_APPROVAL");
+    expect((await review("lee", "fine")).body.code).toBe("NOT_A_REVIEWER");
+    expect((await review("ada", null)).body.code).toBe("COMMENT_REQUIRED");
+    expect((await review("ada", "a real one")).body).toMatchObject({ review: { comment: "a real one" } });
+    expect((await review("ada", "again")).body.code).toBe("ALREADY_REVIEWED");
+    const list = await edge.call("GET", "/api/requests", "ada");
+    expect(list.body.requests.find((one: JsonBody) => one.id === id)).toMatchObject({
+      emergency: "reviewed",
+    });
+    expect((await start()).status).toBe(201);
+    expect((await start()).body).toMatchObject({ code: "EMERGENCY_QUOTA", rule: expect.any(String) });
+    const over = await edge.call("GET", "/api/audit?type=grant.refused&reason=EMERGENCY_QUOTA", "ada");
+    expect(over.body.events[0]).toMatchObject({ severity: "alarm", task: "glass" });
+  });
+  test("is not had where the task does not say so, without a reason, or by asking twice at once", async () => {
+    const no = async (who: string, body: object) =>
+      (await edge.call("POST", "/api/requests", who, { ...body, emergency: true })).body.code;
+    expect(await no("tina", ask("refund"))).toBe("EMERGENCY_NOT_ALLOWED");
+    expect(await no("lee", ask("glass", { reason: " " }))).toBe("REASON_REQUIRED");
+    const codes = await Promise.all(Array.from({ length: 6 }, () => no("lee", ask("glass"))));
+    expect(codes.filter((code) => code === "EMERGENCY_QUOTA")).toHaveLength(4);
+  });
+});
+
 describe("administering", () => {
   test("V1 I14 disabling an identity revokes what it has and refuses what it asks", async () => {
     const { id } = (await edge.call("POST", "/api/requests", "bot", ask("look-up"))).body;
@@ -192,6 +234,18 @@ describe("administering", () => {
     tasks["ticket"] = { ...before, digest: "9".repeat(64) };
     try {
       expect((await edge.call("POST", "/api/policies/sweep", "ada")).body.revoked).toBeGreaterThanOrEqual(1);
+      // Whoever meets the new policies first says so, once.
+      const [one, two] = [
+        { ...edge.bundle, digest: "7".repeat(64) },
+        { ...edge.bundle, digest: "8".repeat(64) },
+      ];
+      for (const bundle of [one, one, two]) await notePolicies(edge.env, bundle, Date.now());
+      const events = await edge.call("GET", "/api/audit?type=policy.changed", "ada");
+      expect(events.body.events.map((event: JsonBody) => event.data)).toMatchObject([
+        { from: one.digest, to: two.digest },
+        { from: edge.bundle.digest, to: one.digest },
+        { from: null, to: edge.bundle.digest },
+      ]);
     } finally {
       tasks["ticket"] = before;
     }

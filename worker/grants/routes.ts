@@ -23,6 +23,7 @@ import { disableIdentity, enableIdentity } from "../identity/people.ts";
 import { askForGrant, decideOn, revokeGrant, viewGrant } from "./ask.ts";
 import type { Grant, GrantResult, GrantStatus } from "./grant.ts";
 import { type GrantRow, listGrants } from "./ledger.ts";
+import { notePolicies } from "./policy-change.ts";
 import { revokeGrantsOf, revokeOutdated } from "./sweep.ts";
 
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
@@ -50,6 +51,8 @@ const askSchema = v.strictObject({
   duration: v.optional(v.nullable(v.union([text(32), v.number()])), null),
   /** How many sessions may be started; 1 = single use. */
   sessions: v.optional(v.nullable(v.number()), null),
+  /** Without waiting for approval, where the task allows that. */
+  emergency: v.optional(v.boolean(), false),
 });
 const commentSchema = v.strictObject({
   reason: v.optional(v.nullable(text(1000)), null),
@@ -80,7 +83,7 @@ export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
     const { identity, credential } = context.get("caller");
     const body = await readJson(context.req.raw, askSchema);
     if (!body.ok) return problem(body);
-    const { task, params, reason, description, duration, sessions } = body.value;
+    const { task, params, reason, description, duration, sessions, emergency } = body.value;
     const ms = duration === null ? null : durationMs(duration);
     if (duration !== null && ms === null) {
       return problem({
@@ -94,7 +97,9 @@ export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
         hint: "POST /oauth2/token with subject_token and actor_token.",
       });
     }
-    const asked = { identity, actor: null, task, params, reason, description, durationMs: ms, sessions };
+    const asked = {
+      ...{ identity, actor: null, task, params, reason, description, durationMs: ms, sessions, emergency },
+    };
     const result = await askForGrant(context.env, bundle, asked, Date.now());
     if (!result.ok) return problem(result);
     return context.json(requestJson(result.grant, context.env.EDGE_ORIGIN), 201);
@@ -127,10 +132,11 @@ export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
     return context.json({
       ...requestJson(view.grant, context.env.EDGE_ORIGIN),
       ...{ sessions: view.sessions, may_decide: view.mayDecide, may_revoke: view.mayRevoke },
+      ...{ may_review: view.mayReview },
     });
   });
 
-  for (const verdict of ["approve", "deny"] as const) {
+  for (const verdict of ["approve", "deny", "review"] as const) {
     app.post(`/api/requests/:id/${verdict}`, async (context) => {
       const { identity, credential } = context.get("caller");
       const body = await readJson(context.req.raw, commentSchema);
@@ -198,8 +204,10 @@ export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
 
   /** Ends what was granted under policies that are no longer in force. */
   app.post("/api/policies/sweep", async (context) => {
-    if (!context.get("caller").admin) return problem(notAdmin);
-    return context.json({ revoked: await revokeOutdated(context.env, bundle) });
+    const caller = context.get("caller");
+    if (!caller.admin) return problem(notAdmin);
+    const noted = await notePolicies(context.env, bundle, Date.now(), callerActor(caller));
+    return context.json({ revoked: noted + (await revokeOutdated(context.env, bundle)) });
   });
 
   app.get("/api/audit", async (context) => {
@@ -281,6 +289,7 @@ export function requestJson(grant: Grant, origin: string): Record<string, unknow
     needed: grant.approval?.count ?? 0,
     approvers: grant.approval?.groups ?? [],
     ...{ approvals, ended, budget: grant.budget, spent: grant.spent },
+    ...(grant.emergency ? { emergency: grant.emergency, review: grant.review } : {}),
     ...(grant.statement
       ? { statement: { ...grant.statement, warnings: visible(grant.statement.text).warnings } }
       : {}),
@@ -296,6 +305,7 @@ function rowJson(row: GrantRow, origin: string): Record<string, unknown> {
     requester: { issuer: row.issuer, subject: row.subject, name: row.name },
     ...{ asked: row.asked, decided: row.decided, expires: row.expires, needed: row.needed },
     ...{ approvers: row.approver_groups, approvals: row.approvals, ended_reason: row.ended_reason },
+    ...(row.emergency ? { emergency: row.emergency } : {}),
     url: `${origin}/requests/${row.id}`,
   };
 }

@@ -13,6 +13,11 @@ export function testBundle(): Bundle {
       digest: "4".repeat(64),
       require: { reason: "INC-*", mfa: false, hours: null },
     }),
+    testTask({
+      name: "glass",
+      digest: "6".repeat(64),
+      approval: { ...approval, emergency: { review: { groups: ["admins"] }, quota: 2 } },
+    }),
     testTask({ name: "stock", digest: "5".repeat(64), who: { groups: ["warehouse"], workloads: [] } }),
   ];
   return {
