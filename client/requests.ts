@@ -107,7 +107,8 @@ export function decideOn(
 export async function waitFor(edge: Edge, id: string): Promise<GrantRequest> {
   for (;;) {
     const request = await findRequest(edge, id).catch((error: CommandError) => {
-      if (error.fault?.exit === exit.unreachable) return null;
+      const { exit: kind, code } = error.fault ?? {};
+      if (kind === exit.unreachable || code === "TOKEN_KEYS_UNAVAILABLE") return null;
       throw error;
     });
     if (request && request.status !== "pending") return request;
