@@ -12,7 +12,13 @@ export function RequestsPage(
   props: Signed & { inbox: GrantRow[]; review: GrantRow[]; mine: GrantRow[]; past: GrantRow[] },
 ) {
   return (
-    <Page title="Requests" path="/requests" visitor={props.visitor} live>
+    <Page
+      title="Requests"
+      path="/requests"
+      visitor={props.visitor}
+      live
+      told={`${props.inbox.length} request${props.inbox.length === 1 ? "" : "s"} for you to decide`}
+    >
       <RequestTable caption="For you to decide" rows={props.inbox} />
       {props.review.length > 0 ? <RequestTable caption="Emergencies to review" rows={props.review} /> : null}
       <RequestTable caption="Yours, open" rows={props.mine} />
@@ -40,7 +46,7 @@ function RequestTable(props: { caption: string; rows: readonly GrantRow[] }) {
         )}
         <tbody>
           {props.rows.map((row) => (
-            <tr>
+            <tr data-key={row.id}>
               <td>
                 <a href={`/requests/${row.id}`}>
                   {row.kind === "statement" ? `statement in ${row.task}` : row.task}

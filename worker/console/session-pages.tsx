@@ -3,8 +3,9 @@ import type { SessionRow } from "../audit/store.ts";
 import { FormToken, Page, Person, type Signed, Status, Time } from "./layout.tsx";
 
 export function SessionsPage(props: Signed & { rows: SessionRow[]; all: boolean }) {
+  const running = props.rows.filter((row) => row.ended === null).length;
   return (
-    <Page title="Sessions" path="/sessions" visitor={props.visitor} live>
+    <Page title="Sessions" path="/sessions" visitor={props.visitor} live told={`${running} running`}>
       <section class="scroll" aria-label="Sessions" tabindex={0}>
         <table>
           <caption>{props.all ? "Everyone's, newest first" : "Yours, newest first"}</caption>
@@ -17,12 +18,15 @@ export function SessionsPage(props: Signed & { rows: SessionRow[]; all: boolean 
           </thead>
           <tbody>
             {props.rows.map((row) => (
-              <tr>
+              <tr data-key={row.id}>
                 <td>
                   <Person of={row} />
                 </td>
                 <td>
-                  <a href={`/audit?session=${encodeURIComponent(row.id)}`}>{row.task}</a>
+                  {row.task}
+                  <br />
+                  <a href={`/recordings/${row.id}`}>{row.ended === null ? "Watch" : "Play"}</a>{" "}
+                  <a href={`/audit?session=${encodeURIComponent(row.id)}`}>Events</a>
                 </td>
                 <td>
                   <Time ms={row.started} />
