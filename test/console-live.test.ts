@@ -96,6 +96,7 @@ describe.runIf(withBrowser)("the console", () => {
     await client.query("SELECT id, email, country FROM public.customers");
     const row = page.locator("tbody tr", { hasText: "order-lookup" }).first();
     await row.locator("button", { hasText: "End" }).waitFor();
+    await row.locator("td", { hasText: /^1$/ }).first().waitFor();
     await shoot(page, "sessions-live");
 
     // Watched while it runs: the statement appears with its rows, the masked cell marked.
@@ -111,6 +112,7 @@ describe.runIf(withBrowser)("the console", () => {
     expect(String(await lost)).toMatch(/ended in the console|terminat/);
     await row.locator("td", { hasText: "SESSION_KILLED" }).waitFor();
     await watch.locator('#state[data-state="final"]').waitFor({ timeout: 30_000 });
+    expect(await watch.locator("#live, #stored").filter({ visible: true }).count()).toBe(0);
     await shoot(watch, "player-real");
     expect(faults).toEqual([]);
     await proxy.stop();

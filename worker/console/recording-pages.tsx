@@ -189,7 +189,10 @@ export function PlayerPage(props: Signed & { row: RecordingRow }) {
         </dd>
         <dt>Recording</dt>
         <dd>
-          <State value={row.state} />. <span id="state" role="status" />
+          <span id="stored">
+            <State value={row.state} />.{" "}
+          </span>
+          <span id="state" role="status" />
           <br />
           <span class="soft">
             {"Held against the connector's and the edge's keys: "}
@@ -208,6 +211,7 @@ export function PlayerPage(props: Signed & { row: RecordingRow }) {
         class="player"
         data-session={row.id}
         data-started={String(row.started)}
+        data-state={row.state}
         data-terminal={assetUrl("terminal.js")}
       >
         <fieldset class="controls" aria-label="Player">

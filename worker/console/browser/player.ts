@@ -225,6 +225,9 @@ function drawState(): void {
   const life =
     recording.final !== null ? `closed: ${recording.final}` : ended ? "the end is not stored yet" : "live";
   state.textContent = `${chain}; ${life}.`;
+  // What the page said of a session that ran is no longer so.
+  if (recording.final !== null && root.dataset["state"] === "live") byId("stored").hidden = true;
+  byId("live").hidden = ended;
   state.dataset["state"] = recording.final !== null ? "final" : ended ? "open" : "live";
 }
 
@@ -263,7 +266,6 @@ async function run(): Promise<void> {
       } else if (list.selected) list.refresh();
     } else drawState();
     if (recording.final !== null) return;
-    byId("live").hidden = segments.ended;
     await new Promise((resolve) => setTimeout(resolve, segments.ended ? 5 * LIVE_MS : LIVE_MS));
   }
 }
