@@ -1,5 +1,5 @@
 /**
- * Bundles the connector and the command line into one file each: `dist/wicket-connector.js`, `dist/wicket.js`.
+ * Bundles the programs into one file each: `dist/wicket-connector.js`, `dist/wicket.js`, `dist/wicket-witness.js`.
  * They need Node 24 and nothing else. `wicket dev` and `wicket policy` need the checkout and are not in there.
  */
 import { chmodSync, statSync } from "node:fs";
@@ -53,6 +53,7 @@ if (import.meta.main) {
   for (const [entry, name] of [
     ["tunnel-connector/main.ts", "wicket-connector.js"],
     ["client/main.ts", "wicket.js"],
+    ["witness/main.ts", "wicket-witness.js"],
   ] as const) {
     const file = await bundleProgram(entry, name);
     console.log(`${file.slice(root.length + 1)}  ${Math.round(statSync(file).size / 1024)} KiB`);

@@ -22,6 +22,8 @@ export interface EdgeSettings {
   readonly variables?: Readonly<Record<string, string>>;
   /** Compiled policies, JSON text; default `build/policies.json`. */
   readonly policies?: string;
+  /** Who cosigns the log, as the Worker's `WITNESSES`. */
+  readonly witnesses?: readonly { readonly url: string; readonly key: string }[];
   /** Folder for all state; absent = in memory. */
   readonly state?: string;
   /** Lines of the runtime's own log. */
@@ -88,6 +90,7 @@ function miniflareOptions(
       ADMIN_GROUPS: JSON.stringify(settings.adminGroups),
       SIGNING_KEY: JSON.stringify(settings.signingKey),
       ...(demoLogin === undefined ? {} : { DEMO_LOGIN: demoLogin }),
+      ...(settings.witnesses ? { WITNESSES: JSON.stringify(settings.witnesses) } : {}),
       ...(https ? { HTTPS: JSON.stringify(https) } : {}),
       ...settings.variables,
     },

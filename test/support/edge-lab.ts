@@ -5,6 +5,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import type { Bundle, Task } from "../../policies/task.ts";
 import { buildPolicies } from "../../scripts/build-policies.ts";
 import { type RunningEdge, runEdge } from "../../scripts/run-edge.ts";
+import { formatVerifierKey, NOTE_ED25519, noteSignerFromJwk } from "../../wire/log/note.ts";
 
 /** Groups by person. */
 export const PEOPLE: Record<string, string[]> = {
@@ -74,7 +75,13 @@ function testTasks(bundle: Bundle): Bundle {
   };
 }
 
-export async function startEdgeLab(options: { state?: string } = {}): Promise<EdgeLab> {
+export interface EdgeLabOptions {
+  readonly state?: string;
+  /** Witnesses of the log whose key is given. */
+  witnesses?(logKey: string): Promise<readonly { url: string; key: string }[]>;
+}
+
+export async function startEdgeLab(options: EdgeLabOptions = {}): Promise<EdgeLab> {
   const built = await buildPolicies();
   if (!built) throw new Error("the library has errors");
   const bundle = testTasks(built);
@@ -89,15 +96,20 @@ export async function startEdgeLab(options: { state?: string } = {}): Promise<Ed
   const issuer = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
   const signing = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
   const log: string[] = [];
+  const port = await freePort();
+  const signingKey = await exportJWK(signing.privateKey);
+  const logSigner = await noteSignerFromJwk(`127.0.0.1:${port}/log`, NOTE_ED25519, signingKey);
+  const witnesses = await options.witnesses?.(formatVerifierKey(logSigner!));
   const edge = await runEdge({
     host: "127.0.0.1",
-    port: await freePort(),
+    port,
     issuers: [{ issuer, audiences: ["wicketgate"], algorithms: ["ES256"], jwksUri: `${issuer}/keys` }],
     adminGroups: ["admins"],
-    signingKey: await exportJWK(signing.privateKey),
+    signingKey,
     policies: JSON.stringify(bundle),
     log: (line) => log.push(line),
-    ...options,
+    ...(options.state === undefined ? {} : { state: options.state }),
+    ...(witnesses ? { witnesses } : {}),
   });
   const token = (person: string, claims: Record<string, unknown> = {}): Promise<string> =>
     new SignJWT({ name: person, groups: PEOPLE[person] ?? [], ...claims })

@@ -79,6 +79,9 @@ const BATCH_MS = 1000;
 const PUBLISH_TIMEOUT_MS = 10_000;
 const MAX_RETRY_MS = 30_000;
 
+/** When no witness has cosigned, they are asked again after this time, milliseconds. */
+const WITNESS_RETRY_MS = 10_000;
+
 interface Opened {
   readonly origin: string;
   readonly signer: NoteSigner;
@@ -294,19 +297,29 @@ export class LogObject extends DurableObject<LogEnv> {
   }
 
   async #cosignRound(): Promise<void> {
-    const { tree, signer } = await this.#open();
-    if (!tree.checkpoint || this.#journal.cosigned()?.size === tree.size) return;
+    const log = await this.#open();
+    // The tree may grow while a witness is asked: the newest one is what counts.
+    while (log.tree.checkpoint && this.#journal.cosigned()?.size !== log.tree.size) {
+      if (await this.#cosignTree(log)) continue;
+      await this.#wakeWithin(WITNESS_RETRY_MS);
+      return;
+    }
+  }
+
+  /** Asks for the tree as it is now. False when no witness has cosigned it. */
+  async #cosignTree({ tree, signer }: Opened): Promise<boolean> {
+    if (!tree.checkpoint) return false;
     const cosigned = await cosign(this.#witnesses, tree.checkpoint, tree.size, {
       store: this.#store,
       sizeAt: (name) => this.#journal.witnessSize(name),
       cosignedAt: (name, size) => this.#journal.saveWitnessSize(name, size),
     });
-    if (!cosigned) return;
+    if (!cosigned) return false;
     const keys = this.#witnesses.map((witness) => witness.key);
     const checked = await openCheckpoint(cosigned, signer, keys);
-    if (checked.ok && checked.checkpoint.size > (this.#journal.cosigned()?.size ?? 0)) {
-      this.#journal.saveCosigned({ size: tree.size, checkpoint: cosigned });
-    }
+    if (!checked.ok || checked.checkpoint.size <= (this.#journal.cosigned()?.size ?? 0)) return false;
+    this.#journal.saveCosigned({ size: tree.size, checkpoint: cosigned });
+    return true;
   }
 
   /** Opens the log once: from the journal, or from R2 when the journal is new, or at its beginning. */
