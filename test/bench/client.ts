@@ -147,12 +147,17 @@ export class BenchClient {
   }
 }
 
-/** Requests a second of clients that each send the next request when the last was answered, for `ms`. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly count: number;
+}
+
+/** Requests of clients that each send the next request when the last was answered, for `ms`. */
 export async function rate(
   clients: readonly BenchClient[],
   ms: number,
   next: (n: number) => Uint8Array,
-): Promise<number> {
+): Promise<Rate> {
   let count = 0;
   const start = performance.now();
   const end = start + ms;
@@ -161,7 +166,7 @@ export async function rate(
       while (performance.now() < end) await client.request(next(count++));
     }),
   );
-  return (count / (performance.now() - start)) * 1000;
+  return { perSecond: (count / (performance.now() - start)) * 1000, count };
 }
 
 /** Parse, Bind, Describe, Execute and Sync of a statement with one text parameter, as drivers send them. */

@@ -1,7 +1,8 @@
 /** What a client that stops reading in the middle of a large result costs the edge. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { BenchClient, simple } from "./client.ts";
 import { COLUMNS, type Lab } from "./lab.ts";
+import { family, settled } from "./processor.ts";
 import { figure, type Report, verdict } from "./report.ts";
 import { spread } from "./statistics.ts";
 
@@ -23,7 +24,7 @@ export async function memory(lab: Lab): Promise<Report> {
   for (let round = 0; round < ROUNDS; round++) {
     const client = await BenchClient.open(address);
     await client.request(simple("SELECT 1"));
-    await sleep(500);
+    await settled();
     const before = resident(pid);
     const reading = client.request(query).catch(() => null);
     await sleep(100);
@@ -33,7 +34,6 @@ export async function memory(lab: Lab): Promise<Report> {
     waiting.push((await waitingAtEdge(lab)) / MIB);
     client.close();
     await reading;
-    await sleep(500);
   }
   const most = Math.max(...waiting);
   const rss = spread(grown);
@@ -76,24 +76,7 @@ export function resident(pid: number): number {
 
 /** The workerd process below a process. */
 export function workerdOf(root: number): number {
-  const parents = new Map<number, number>();
-  const names = new Map<number, string>();
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      const end = stat.lastIndexOf(")");
-      names.set(Number(entry), stat.slice(stat.indexOf("(") + 1, end));
-      parents.set(Number(entry), Number(stat.slice(end + 2).split(" ")[1]));
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  for (const [pid, name] of names) {
-    if (name !== "workerd") continue;
-    for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at)) {
-      if (at === root) return pid;
-    }
-  }
-  throw new Error("the edge's process was not found");
+  const found = family(root).find(({ name }) => name === "workerd");
+  if (!found) throw new Error("the edge's process was not found");
+  return found.pid;
 }

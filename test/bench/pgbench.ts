@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Address } from "./client.ts";
 import { COLUMNS, type Lab, ROWS } from "./lab.ts";
+import { settled } from "./processor.ts";
 import { figure, type Report, ratioText, verdict } from "./report.ts";
 import { interleave, ratios, spread } from "./statistics.ts";
 
 const WAYS = ["relay", "enforced"] as const;
 const SECONDS = 2;
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 export async function pgbench(lab: Lab): Promise<Report> {
   const addresses = { relay: await lab.relay(), enforced: await lab.task("plain") };
@@ -21,7 +22,10 @@ export async function pgbench(lab: Lab): Promise<Report> {
   const rows: string[][] = [];
   try {
     for (const clients of [1, 8]) {
-      const values = await interleave(WAYS, ROUNDS, (way) => run(addresses[way], script, clients));
+      const values = await interleave(WAYS, ROUNDS, async (way) => {
+        await settled();
+        return run(addresses[way], script, clients);
+      });
       const ratio = ratios(values.enforced, values.relay);
       rows.push([
         `${clients} client${clients > 1 ? "s" : ""}`,

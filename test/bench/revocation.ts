@@ -1,11 +1,12 @@
 /** From the requester's revoke through the API to the last byte of each of its sessions: 200 at once. */
 import { BenchClient, simple } from "./client.ts";
 import { COLUMNS, type Lab } from "./lab.ts";
+import { settled } from "./processor.ts";
 import { figure, type Report, verdict } from "./report.ts";
 import { percentile } from "./statistics.ts";
 
 const SESSIONS = 200;
-const ROUNDS = 3;
+const ROUNDS = 2;
 const STATES = ["idle", "in a result", "in a transaction"] as const;
 type State = (typeof STATES)[number];
 const PATIENCE_MS = 20_000;
@@ -80,6 +81,7 @@ async function revokeOnce(lab: Lab, times: Record<State, number[]>): Promise<num
         client.pause();
       }),
     );
+    await settled();
     const { body } = await system.api("ben", "/api/sessions?open&limit=1");
     const grant = (body.sessions as { grant: string }[])[0]!.grant;
     const start = performance.now();

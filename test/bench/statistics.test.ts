@@ -24,3 +24,19 @@ test("each way is measured once a round, and each is first in turn", async () =>
   expect(order.join("")).toBe("abcbcacab");
   expect(values).toEqual({ a: [0, 1, 2], b: [0, 1, 2], c: [0, 1, 2] });
 });
+
+test("no round begins when the time is used up, but one is made", async () => {
+  let now = 0;
+  const slow = (ms: number) =>
+    interleave(
+      ["a", "b"],
+      9,
+      async () => {
+        now += ms;
+        return 1;
+      },
+      () => now,
+    );
+  expect((await slow(100_000)).a).toHaveLength(1);
+  expect((await slow(10_000)).b).toHaveLength(3);
+});

@@ -1,5 +1,8 @@
 /** What is made of repeated measurements. */
 
+/** Time for the rounds of one case, ms. */
+const BUDGET_MS = 45_000;
+
 /** Middle and extremes of some values. */
 export interface Spread {
   readonly median: number;
@@ -33,15 +36,18 @@ export function ratios(values: readonly number[], to: readonly number[]): Spread
 
 /**
  * Measures each way once a round, in turn, each round beginning with another, so that none always comes after the
- * same neighbour. Gives the values of each way, by round.
+ * same neighbour. Gives the values of each way, by round. On a busy machine there are fewer rounds: none begins when
+ * `BUDGET_MS` are used up, but one is always made.
  */
 export async function interleave<Way extends string>(
   ways: readonly Way[],
   rounds: number,
   measure: (way: Way, round: number) => Promise<number>,
+  now: () => number = () => performance.now(),
 ): Promise<Record<Way, number[]>> {
   const values = Object.fromEntries(ways.map((way) => [way, [] as number[]])) as Record<Way, number[]>;
-  for (let round = 0; round < rounds; round++) {
+  const end = now() + BUDGET_MS;
+  for (let round = 0; round < rounds && (round === 0 || now() < end); round++) {
     for (let i = 0; i < ways.length; i++) {
       const way = ways[(i + round) % ways.length]!;
       values[way].push(await measure(way, round));
