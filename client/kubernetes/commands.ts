@@ -18,7 +18,7 @@ import {
 import { exit, fail } from "../exit.ts";
 import { exchangeFor } from "../oauth.ts";
 import { out, outJson, perform, say } from "../terminal.ts";
-import { type CredentialRequest, execCredential, readExecInfo } from "./credential.ts";
+import { CONTEXT_VARIABLE, type CredentialRequest, execCredential, readExecInfo } from "./credential.ts";
 import { contextName, writeKubeconfig } from "./kubeconfig.ts";
 
 interface KubeconfigOptions extends EdgeOptions {
@@ -110,7 +110,7 @@ async function addContext(resource: string, options: KubeconfigOptions): Promise
 }
 
 async function giveCredential(tokenFile: string | undefined): Promise<number> {
-  const read = readExecInfo(process.env["KUBERNETES_EXEC_INFO"]);
+  const read = readExecInfo(process.env["KUBERNETES_EXEC_INFO"], process.env[CONTEXT_VARIABLE]);
   if (!read.ok)
     throw fail(exit.usage, "EXEC_INFO", read.message, "wicket kubeconfig writes what kubectl needs");
   const { request } = read;

@@ -4,6 +4,8 @@
  * person must know (where to approve) goes to stderr, which kubectl shows.
  */
 
+const VERSION = "client.authentication.k8s.io/v1";
+
 /** What kubectl and the kubeconfig say. */
 export interface CredentialRequest {
   /** Origin of the edge. */
@@ -16,17 +18,28 @@ export interface CredentialRequest {
   readonly interactive: boolean;
 }
 
-/** Reads KUBERNETES_EXEC_INFO; an error says what is missing. */
+/** Set by the kubeconfig: what KUBERNETES_EXEC_INFO would say of the cluster, for clients that do not set that. */
+export const CONTEXT_VARIABLE = "WICKET_KUBE_CONTEXT";
+
+/**
+ * Reads KUBERNETES_EXEC_INFO, or, where a client does not set it, the kubeconfig's own variable; an error says what
+ * is missing.
+ */
 export function readExecInfo(
   text: string | undefined,
+  context?: string,
 ):
   | { readonly ok: true; readonly request: CredentialRequest }
   | { readonly ok: false; readonly message: string } {
   const bad = (message: string) => ({ ok: false, message }) as const;
-  if (text === undefined) return bad("this command is run by kubectl: KUBERNETES_EXEC_INFO is not set");
+  if (text === undefined && context === undefined)
+    return bad("this command is run by kubectl: KUBERNETES_EXEC_INFO is not set");
   let info: Record<string, unknown>;
   try {
-    info = JSON.parse(text) as Record<string, unknown>;
+    info =
+      text === undefined
+        ? { apiVersion: VERSION, spec: { interactive: false, cluster: JSON.parse(context!) as unknown } }
+        : (JSON.parse(text) as Record<string, unknown>);
   } catch {
     return bad("KUBERNETES_EXEC_INFO is not JSON");
   }
@@ -36,8 +49,7 @@ export function readExecInfo(
   };
   const server = spec.cluster?.server;
   const config = spec.cluster?.config as Record<string, unknown> | undefined;
-  if (info["apiVersion"] !== "client.authentication.k8s.io/v1")
-    return bad("kubectl speaks another version of the plugin protocol");
+  if (info["apiVersion"] !== VERSION) return bad("kubectl speaks another version of the plugin protocol");
   if (typeof server !== "string" || !URL.canParse(server))
     return bad("kubectl does not say which cluster: provideClusterInfo must be true");
   if (typeof config !== "object" || config === null)
@@ -62,7 +74,7 @@ export function readExecInfo(
 /** The document that kubectl reads from stdout. `expires` in milliseconds since the epoch. */
 export function execCredential(token: string, expires: number): string {
   return JSON.stringify({
-    apiVersion: "client.authentication.k8s.io/v1",
+    apiVersion: VERSION,
     kind: "ExecCredential",
     status: { token, expirationTimestamp: `${new Date(expires).toISOString().slice(0, 19)}Z` },
   });

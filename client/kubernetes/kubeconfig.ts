@@ -3,6 +3,7 @@
  * `wicket kube-credential` for one when it needs it (client.authentication.k8s.io/v1).
  */
 import { parse, stringify } from "yaml";
+import { CONTEXT_VARIABLE } from "./credential.ts";
 
 export interface KubeContext {
   /** Origin of the edge: `https://edge.example`. kubectl sends no token over http. */
@@ -84,6 +85,8 @@ export function writeKubeconfig(
     apiVersion: "client.authentication.k8s.io/v1",
     command: context.command,
     args: [...context.args, "kube-credential", ...context.after],
+    // For clients that run plugins without telling them of the cluster.
+    env: [{ name: CONTEXT_VARIABLE, value: JSON.stringify({ server: cluster.server, config: extension }) }],
     interactiveMode: "IfAvailable",
     provideClusterInfo: true,
     installHint: "wicket is the command line of Wicketgate.",

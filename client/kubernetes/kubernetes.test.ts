@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { execCredential, readExecInfo } from "./credential.ts";
+import { CONTEXT_VARIABLE, execCredential, readExecInfo } from "./credential.ts";
 import { contextName, type KubeContext, writeKubeconfig } from "./kubeconfig.ts";
 
 const context: KubeContext = {
@@ -73,4 +73,15 @@ test("what kubectl says of the cluster is read", () => {
     token: "t",
     expirationTimestamp: "1970-01-01T00:00:00Z",
   });
+});
+
+test("clients that do not say which cluster it is are told by the kubeconfig's own variable", () => {
+  const written = writeKubeconfig(null, context);
+  if (!written.ok) throw new Error(written.message);
+  const [{ name, value }] = parse(written.text).users[0].user.exec.env;
+  expect(name).toBe(CONTEXT_VARIABLE);
+  const { ok, request } = readExecInfo(undefined, value) as { ok: true; request: object };
+  expect(ok).toBe(true);
+  expect(request).toMatchObject({ resource: "prod", task: "restart", reason: "INC-1", interactive: false });
+  expect(readExecInfo(undefined, "{").ok).toBe(false);
 });

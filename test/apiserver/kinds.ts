@@ -86,6 +86,8 @@ export const kinds: readonly Kind[] = [
   kind("apps/v1", "DaemonSet", "daemonsets", ["ds"], { subresources: ["status"] }),
   kind("batch/v1", "Job", "jobs", [], { subresources: ["status"] }),
   kind("batch/v1", "CronJob", "cronjobs", ["cj"], { subresources: ["status"] }),
+  kind("metrics.k8s.io/v1beta1", "PodMetrics", "pods", []),
+  kind("metrics.k8s.io/v1beta1", "NodeMetrics", "nodes", [], { namespaced: false }),
   kind("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", [], {
     namespaced: false,
   }),
@@ -119,6 +121,11 @@ function discoveredResource(kind: Kind) {
   };
 }
 
+/** A group has one version here. */
+function versionOf(group: string): string {
+  return kinds.find((kind) => kind.group === group)!.version;
+}
+
 /** Aggregated discovery (apidiscovery.k8s.io) of the core group (`/api`) or the others (`/apis`). */
 export function aggregatedDiscovery(core: boolean, version: string) {
   const groups = [...new Set(kinds.map(({ group }) => group))].filter((group) => (group === "") === core);
@@ -130,7 +137,7 @@ export function aggregatedDiscovery(core: boolean, version: string) {
       metadata: { ...(group === "" ? {} : { name: group }), creationTimestamp: null },
       versions: [
         {
-          version: "v1",
+          version: versionOf(group),
           freshness: "Current",
           resources: kinds.filter((kind) => kind.group === group).map(discoveredResource),
         },
@@ -145,12 +152,12 @@ export function legacyDiscovery(path: string): unknown | null {
   const groups = [...new Set(kinds.map(({ group }) => group))].filter((group) => group !== "");
   if (path === "/apis") {
     const of = (name: string) => {
-      const version = { groupVersion: `${name}/v1`, version: "v1" };
+      const version = { groupVersion: `${name}/${versionOf(name)}`, version: versionOf(name) };
       return { name, versions: [version], preferredVersion: version };
     };
     return { kind: "APIGroupList", apiVersion: "v1", groups: groups.map(of) };
   }
-  const found = /^\/api\/(v1)$/.exec(path) ?? /^\/apis\/([^/]+\/v1)$/.exec(path);
+  const found = /^\/api\/(v1)$/.exec(path) ?? /^\/apis\/([^/]+\/v1(?:beta1)?)$/.exec(path);
   if (found === null) return null;
   const here = kinds.filter((kind) => groupVersion(kind) === found[1]);
   if (here.length === 0) return null;

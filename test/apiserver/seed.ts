@@ -52,4 +52,12 @@ export function seed(store: Store): void {
   };
   store.put(kind, { kind: "Secret", apiVersion: "v1", metadata, data, type: "Opaque" }, false);
   put(store, "ServiceAccount", "default", "shop", {});
+  const measured = { timestamp: "2026-01-01T00:00:00Z", window: "30s" };
+  const usage = { cpu: "12m", memory: "34Mi" };
+  for (const [name, namespace] of [
+    ["web-1", "shop"],
+    ["ledger-0", "billing"],
+  ] as const) {
+    put(store, "PodMetrics", name, namespace, { ...measured, containers: [{ name: "main", usage }] });
+  }
 }
