@@ -1,5 +1,7 @@
 /** References to columns: what they may mean, and what a write may read of its target. */
 import { viewOf } from "./from-items.ts";
+import { tokens } from "./lexer.ts";
+import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type Item, isProvided, itemsNamed, type Scope, targetsOf } from "./scope.ts";
 import { as, type Fields, list, location, text, typeOf } from "./tree.ts";
@@ -110,8 +112,8 @@ export function ignoreStars(walker: QueryWalker, query: unknown): undefined {
 }
 
 /**
- * System columns that a statement names anywhere. None when it also has a star, a natural join or a whole row,
- * where a view that shows them would show them too.
+ * System columns that a statement names anywhere. None when it also has a natural join, a whole row or a star that
+ * cannot be written out, where a view that shows them would show them too.
  */
 export function systemColumns(statement: unknown): string[] {
   const found = new Set<string>();
@@ -126,12 +128,21 @@ export function systemColumns(statement: unknown): string[] {
       if (column) {
         const parts = list(column["fields"]).map(text);
         const last = parts.at(-1) ?? null;
-        if (last === null) spread = true;
+        if (last === null) spread ||= parts.length > 2 || column["location"] === -1;
         else if (SYSTEM_COLUMNS.has(last)) found.add(last);
         else if (parts.length === 1) bare.push(last);
         return;
       }
-      if (fields["isNatural"]) spread = true;
+      const alias = fields["alias"] as Fields | undefined;
+      if (
+        fields["isNatural"] ||
+        fields["usingClause"] ||
+        fields["returningClause"] ||
+        fields["returningList"]
+      )
+        spread = true;
+      if (alias && (alias["colnames"] || fields["jointype"])) spread = true;
+      if (as(value, "RangeSubselect") && !as(value, "RangeSubselect")!["alias"]) spread = true;
       if (typeof fields["relname"] === "string") relations.add(fields["relname"]);
       if (typeof fields["aliasname"] === "string") relations.add(fields["aliasname"]);
       for (const key in fields) look(fields[key]);
@@ -140,4 +151,42 @@ export function systemColumns(statement: unknown): string[] {
   look(statement);
   if (found.size === 0 || spread || bare.some((name) => relations.has(name))) return [];
   return [...found].sort();
+}
+
+/**
+ * Writes out the stars of a select list where the views show system columns as well: `ctid, *` is `ctid` and the
+ * table's own columns.
+ */
+export function writeOutStars(walker: QueryWalker, select: Fields, items: readonly Item[]): undefined {
+  if (walker.systemColumns.length === 0 || !items.some((item) => item.view)) return;
+  select["targetList"] = list(select["targetList"]).flatMap((target) => {
+    const column = as(as(target, "ResTarget")?.["val"], "ColumnRef");
+    const parts = list(column?.["fields"]);
+    if (!column || typeOf(parts.at(-1)) !== "A_Star" || walker.ignoredStars.has(column)) return [target];
+    const name = parts.length > 1 ? text(parts[0]) : null;
+    const meant = name === null ? items : items.filter((item) => item.name === name);
+    const start = walker.source.index(location(column));
+    const star = tokens(walker.source.text, start, walker.source.text.length).find(
+      (token) => token.value === "*",
+    );
+    if (!star || meant.length === 0 || (parts.length > 1 && !meant[0]!.view)) return [target];
+    const written = meant.flatMap((item) =>
+      item.view
+        ? item.view.columns.map((one) => ({
+            sql: `${quoteName(item.name)}.${quoteName(one.name)}`,
+            fields: [item.name, one.name],
+          }))
+        : [{ sql: `${quoteName(item.name)}.*`, fields: [item.name, null] }],
+    );
+    walker.source.replaceName(start, star.end, written.map((one) => one.sql).join(", "));
+    return written.map(({ fields }) => ({
+      ResTarget: {
+        val: {
+          ColumnRef: {
+            fields: fields.map((part) => (part === null ? { A_Star: {} } : { String: { sval: part } })),
+          },
+        },
+      },
+    }));
+  });
 }

@@ -7,7 +7,7 @@
  */
 import type { SqlRule } from "../task.ts";
 import { call, operator, typeName } from "./calls.ts";
-import { column, field, ignoreStars, systemColumns } from "./columns.ts";
+import { column, field, ignoreStars, systemColumns, writeOutStars } from "./columns.ts";
 import { cteColumns, fromItems } from "./from-items.ts";
 import { keepPrimaryKeyGroups } from "./group-by.ts";
 import { pushLookups } from "./lookups.ts";
@@ -194,6 +194,7 @@ export class QueryWalker {
     const items = compound ? [] : fromItems(this.world, list(fields["fromClause"]), scope);
     const inside: Scope = { parent: scope, ctes: NO_NAMES, items, certain: true };
     if (!compound) {
+      writeOutStars(this, fields, items);
       keepPrimaryKeyGroups(fields, items, this.source);
       pushConditions(this, fields["whereClause"], items);
       pushLookups(this, fields, items);

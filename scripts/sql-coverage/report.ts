@@ -47,7 +47,9 @@ export function report(findings: Findings, origin: string, server: string): Repo
   const of = (kind: Outcome["kind"]) => selects.filter((one) => one.outcome.kind === kind);
   const [equal, refused, different] = [of("equal"), of("refused"), of("different")];
   const [unrepeatable, elsewhere] = [of("unrepeatable"), of("elsewhere")];
-  const share = equal.length / (equal.length + different.length || 1);
+  const compared = equal.length + different.length;
+  // A run that compares little shows little.
+  const share = compared < selects.length / 2 ? 0 : equal.length / compared;
   const valid = findings.statements - findings.invalid;
   const percent = (part: number, whole: number) => `${((100 * part) / (whole || 1)).toFixed(2)} %`;
   const text = `# SQL coverage

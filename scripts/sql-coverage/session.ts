@@ -28,7 +28,7 @@ export class CoverageSession {
    */
   get plain(): boolean {
     return (
-      this.#parameters["search_path"] === "public, pg_temp" &&
+      /^public, ?pg_temp$/.test(this.#parameters["search_path"] ?? "") &&
       this.#parameters["is_superuser"] === "on" &&
       this.#parameters["session_authorization"] === "postgres"
     );
