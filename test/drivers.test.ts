@@ -1,7 +1,7 @@
 /** Drivers and an ORM through `wicket proxy`, the edge and the connector: as they are, with their own defaults. */
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createConnection } from "node:net";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bareMessage, bindMessage, executeMessage, parseMessage } from "../wire/postgres/frontend.ts";
 import { Frontend } from "../wire/postgres/messages.ts";
 import { startupMessage } from "../wire/postgres/startup.ts";
-import { finished, type LocalPort, type System, startSystem } from "./support/system.ts";
+import { adminOf, finished, type LocalPort, type System, startSystem } from "./support/system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wicket-drivers-"));
 const clients: pg.Client[] = [];
@@ -315,6 +315,58 @@ describe("load", () => {
     expect(answers.map((answer) => answer.rows[0].i)).toEqual(Array.from({ length: 500 }, (_, i) => i));
   });
 });
+
+test("V4 clients that stop reading a gigabyte cost the edge's process less than 2 MiB each", async () => {
+  const edge = edgeProcess();
+  if (edge === null) {
+    console.log("there is no /proc here: the memory of the edge's process is not measured");
+    return;
+  }
+  const memory = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${edge}/status`, "utf8"))![1]) / 1024;
+  const rows = "select repeat('x', 1000) from generate_series(1, $1::int)";
+  const paused = await Promise.all(Array.from({ length: 24 }, connected));
+  // What the runtime takes once, for any traffic, is no cost of a paused client.
+  for (const client of paused.slice(0, 12)) await client.query(rows, [1000]);
+  const before = memory();
+  for (const client of paused) {
+    client.query(rows, [1_000_000]).catch(() => {});
+    (client as unknown as { connection: { stream: Socket } }).connection.stream.pause();
+  }
+  // The database waits for its readers: all the windows on the way are used up.
+  const admin = await adminOf(system);
+  const waiting = "select 1 from pg_stat_activity where wait_event = 'ClientWrite' and query like '%repeat%'";
+  let [looks, peak] = [0, before];
+  await system.until(
+    async () => {
+      looks = (await admin.query(waiting)).rows.length === paused.length ? looks + 1 : 0;
+      peak = Math.max(peak, memory());
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      return looks === 12;
+    },
+    "every result stands still",
+    90_000,
+  );
+  await admin.end();
+  console.log(`a paused client costs the edge's process ${((peak - before) / paused.length).toFixed(2)} MiB`);
+  expect((peak - before) / paused.length).toBeLessThan(2);
+  const other = await connected();
+  expect((await other.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+  for (const client of paused)
+    (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+});
+
+/** The process of workerd, a child of the system's; null where that cannot be known. */
+function edgeProcess(): number | null {
+  if (!existsSync("/proc/self/stat")) return null;
+  const { pid } = system.events.find((event) => event["status"] === "ready") as { pid: number };
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const stat = existsSync(`/proc/${entry}/stat`) ? readFileSync(`/proc/${entry}/stat`, "utf8") : "";
+    if (stat.includes("(workerd)") && stat.split(") ")[1]?.split(" ")[1] === String(pid))
+      return Number(entry);
+  }
+  return null;
+}
 
 /** A raw connection that has been greeted; `until` gives the types of the messages so far. */
 async function raw() {

@@ -6,7 +6,7 @@ import { SignJWT } from "jose";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { descendant } from "./support/processes.ts";
-import { finished, type System, startSystem } from "./support/system.ts";
+import { adminOf, finished, type System, startSystem } from "./support/system.ts";
 
 const hasPsql = spawnSync("psql", ["--version"]).status === 0;
 if (!hasPsql)
@@ -309,18 +309,7 @@ function urlParts(text: string): { host: string; port: number; user: string; dat
 
 /** Whether the database computes for the session. */
 async function running(session: string): Promise<boolean> {
-  const { adminPassword } = JSON.parse(readFileSync(join(system.state, "secrets.json"), "utf8"));
-  const port = Number(
-    /port: (\d+)/.exec(readFileSync(join(system.state, "connector-demo", "connector.yaml"), "utf8"))![1],
-  );
-  const client = new pg.Client({
-    host: "127.0.0.1",
-    port,
-    user: "postgres",
-    password: adminPassword,
-    database: "shop",
-  });
-  await client.connect();
+  const client = await adminOf(system);
   const { rows } = await client.query(
     "select 1 from pg_stat_activity where application_name = $1 and state = 'active' and query like '%generate_series(1, 100000000000)%'",
     [`wicket/${session}`],

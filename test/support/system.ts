@@ -1,10 +1,11 @@
 /** The whole system as a person starts it: `wicket dev` in a process of its own, and the commands beside it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import pg from "pg";
 
 const root = join(import.meta.dirname, "..", "..");
 const wicketScript = join(root, "bin", "wicket.js");
@@ -168,6 +169,17 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     },
   };
   return system;
+}
+
+/** The embedded database's own superuser, past the gate. */
+export async function adminOf(system: System): Promise<pg.Client> {
+  const { adminPassword } = JSON.parse(readFileSync(join(system.state, "secrets.json"), "utf8"));
+  const config = readFileSync(join(system.state, "connector-demo", "connector.yaml"), "utf8");
+  const port = Number(/port: (\d+)/.exec(config)![1]);
+  const login = { user: "postgres", password: adminPassword, database: "shop" };
+  const client = new pg.Client({ host: "127.0.0.1", port, ...login });
+  await client.connect();
+  return client;
 }
 
 /** Collects a child's output until it ends. */
