@@ -5,12 +5,13 @@ import {
   INFORMATION_SCHEMA_TYPES,
   REFUSED_FUNCTIONS,
 } from "./functions.generated.ts";
+import { dottedName } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { constantText } from "./row-filter.ts";
 import { maySet, mayShow, SEARCH_PATH } from "./settings.ts";
 import { isSystemSchema } from "./system-catalogs.ts";
-import { type Fields, list, location, names } from "./tree.ts";
+import { as, type Fields, list, location, names } from "./tree.ts";
 
 const INFORMATION_SCHEMA_FUNCTIONS = /^_pg_[a-z_]+$/;
 
@@ -37,11 +38,14 @@ export function call(walker: QueryWalker, fields: Fields): undefined {
   const name = parts.at(-1) ?? "";
   const at = location(fields);
   if (parts.length === 1) {
+    if (SEQUENCE_FUNCTIONS.has(name)) return sequence(walker, fields, name, at);
     const schema = walker.world.functionSchema(name, list(fields["args"]).length);
     if (schema === null) return refuseFunction(walker, name, at);
     fields["funcname"] = [{ String: { sval: schema } }, ...list(fields["funcname"])];
     const start = walker.source.index(at);
     walker.source.replaceName(start, start, `${quoteName(schema)}.`);
+  } else if (parts.length === 2 && parts[0] === "pg_catalog" && SEQUENCE_FUNCTIONS.has(name)) {
+    return sequence(walker, fields, name, at);
   } else if (parts.length !== 2 || !mayCallQualified(walker, parts[0]!, name)) {
     return refuseFunction(walker, parts.join("."), at);
   }
@@ -49,6 +53,52 @@ export function call(walker: QueryWalker, fields: Fields): undefined {
   if (name === "pg_show_all_settings") return refuseFunction(walker, name, at);
   if (name === "current_setting") readsSetting(walker, fields, at);
   if (name === "set_config") changesSetting(walker, fields, at);
+}
+
+/** Of a sequence that the task may draw from. */
+const SEQUENCE_FUNCTIONS = new Set(["nextval", "currval"]);
+
+/**
+ * `nextval('items_id_seq')`: the next key of a table that the task may insert into. The name must be a constant, and the
+ * sequence must belong to a column of the table: then an insert draws from it all the same.
+ */
+function sequence(walker: QueryWalker, fields: Fields, name: string, at: number): undefined {
+  const args = list(fields["args"]);
+  const cast = as(args[0], "TypeCast");
+  const given = constantText(cast ? cast["arg"] : args[0]);
+  const parts = given === null ? null : dottedParts(given);
+  if (args.length !== 1 || parts === null) {
+    return walker.refuse("FUNCTION_NOT_ALLOWED", `${name}() needs the constant name of a sequence`, { at });
+  }
+  const [schema, relation] = parts.length === 2 ? [parts[0]!, parts[1]!] : [SEARCH_PATH[0], parts[0]!];
+  const { catalog, relations, task } = walker.world;
+  const found = catalog.sequences?.find((one) => one.schema === schema && one.name === relation);
+  const rule = found ? relations.rule("insert", found.of.schema, found.of.name) : null;
+  if (!found || !rule) {
+    const hint = "A task may draw from a sequence of a table that it may insert into.";
+    const message = `task ${task.name} does not grant the sequence ${schema}.${relation}`;
+    return walker.refuse("RELATION_NOT_GRANTED", message, { at, hint, rule: task.at });
+  }
+  walker.rules.add(rule);
+  walker.relations.add(`${found.of.schema}.${found.of.name}`);
+  if (name === "nextval") walker.draws = true;
+  if (names(fields["funcname"])?.length === 1) {
+    fields["funcname"] = [{ String: { sval: "pg_catalog" } }, ...list(fields["funcname"])];
+    const start = walker.source.index(at);
+    walker.source.replaceName(start, start, "pg_catalog.");
+  }
+}
+
+/** `items_id_seq`, `public.items_id_seq`, `"Odd"."Name"`, as regclass reads them; null for anything else. */
+function dottedParts(given: string): string[] | null {
+  if (
+    !/^\s*(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*))?\s*$/i.test(
+      given,
+    )
+  )
+    return null;
+  const count = given.replaceAll(/"(?:[^"]|"")+"/g, "x").split(".").length;
+  return dottedName(given.trim(), 0, count)?.map((token) => token.value) ?? null;
 }
 
 /**

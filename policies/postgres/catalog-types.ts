@@ -25,6 +25,8 @@ export interface Catalog {
   readonly types: readonly string[];
   /** System catalogs that are shown in part (system-catalogs.ts), with their columns in this version. */
   readonly systemRelations: readonly CatalogRelation[];
+  /** Sequences that belong to a column of one of the relations (serial, identity, OWNED BY). */
+  readonly sequences?: readonly CatalogSequence[];
   /** Functions named by the task that exist and are unambiguous. */
   readonly functions: readonly { readonly oid: number; readonly schema: string; readonly name: string }[];
 }
@@ -62,4 +64,11 @@ export interface CatalogColumn {
   readonly groupable: boolean;
   /** True when a user-defined cast starts at the type: converting a value may call a user's function. */
   readonly userCasts: boolean;
+}
+
+export interface CatalogSequence {
+  readonly schema: string;
+  readonly name: string;
+  /** The relation that it belongs to. */
+  readonly of: { readonly schema: string; readonly name: string };
 }

@@ -127,6 +127,18 @@ SELECT pg_catalog.min(p.oid::pg_catalog.int8) AS oid, n.nspname::pg_catalog.text
  WHERE n.nspname || '.' || p.proname = ANY ($1::pg_catalog.text[]) AND p.prokind IN ('f', 'a', 'w')
  GROUP BY 2, 3 HAVING pg_catalog.count(*) = 1 ORDER BY 2, 3`;
 
+const SEQUENCES = `
+SELECT sn.nspname::pg_catalog.text AS schema, s.relname::pg_catalog.text AS name,
+       n.nspname::pg_catalog.text AS of_schema, c.relname::pg_catalog.text AS of_name
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS wanted(schema, name)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+  JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+  JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+ ORDER BY 1, 2`;
+
 const SERVER = `
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
        pg_catalog.current_database()::pg_catalog.text AS database`;
@@ -153,6 +165,7 @@ export function catalogQueries(
     { name: "casts", text: CASTS, values: [] },
     { name: "types", text: TYPES, values: [] },
     { name: "functions", text: FUNCTIONS, values: [functions] },
+    { name: "sequences", text: SEQUENCES, values: pairs(relations) },
   ];
 }
 
@@ -172,6 +185,11 @@ export function buildCatalog(rows: Readonly<Record<string, readonly CatalogRow[]
     castTargets: [...new Set(casts.map((row) => String(row["target"])))],
     types: texts("types"),
     systemRelations: relationsOf(rows["system"] ?? []),
+    sequences: (rows["sequences"] ?? []).map((row) => ({
+      schema: String(row["schema"]),
+      name: String(row["name"]),
+      of: { schema: String(row["of_schema"]), name: String(row["of_name"]) },
+    })),
     functions: (rows["functions"] ?? []).map((row) => ({
       oid: Number(row["oid"]),
       schema: String(row["schema"]),

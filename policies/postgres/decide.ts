@@ -178,7 +178,7 @@ class Deciding {
     switch (type) {
       case "SelectStmt":
         walker.select(fields, OUTERMOST);
-        return { returnsRows: true, ...(hasWrite(fields) ? { effect: "write" } : {}) };
+        return { returnsRows: true, ...(hasWrite(fields) || walker.draws ? { effect: "write" } : {}) };
       case "InsertStmt":
       case "UpdateStmt":
       case "DeleteStmt":
