@@ -6,7 +6,7 @@
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, writevSync } from "node:fs";
 import { join } from "node:path";
 import { mayHoldSecrets } from "../policies/postgres/secrets.ts";
-import { type EntryKind, elide, encodeEntry, type SegmentWriter } from "../wire/recording.ts";
+import { type EntryKind, elide, encodeEntryHead, type SegmentWriter } from "../wire/recording.ts";
 import { MAX_DATA_FRAME } from "../wire/tunnel.ts";
 import { syncFolder, writePrivate } from "./identity.ts";
 
@@ -97,11 +97,12 @@ export class SessionRecording {
       this.#push(new TextEncoder().encode(`${JSON.stringify(head)}\n`));
       this.#timer ??= setTimeout(() => this.#tick(), this.#options.sealAfter());
     }
-    this.#push(encodeEntry(entry, this.#from));
+    this.#push(encodeEntryHead(entry, this.#from));
+    this.#push(bytes);
   }
 
   #push(bytes: Uint8Array): void {
-    this.#pending.push(bytes);
+    if (bytes.length > 0) this.#pending.push(bytes);
     this.#pendingSize += bytes.length;
   }
 

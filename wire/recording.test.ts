@@ -4,7 +4,7 @@ import {
   ChainVerifier,
   digestOf,
   elide,
-  encodeEntry,
+  encodeEntryHead,
   MAX_ENTRY,
   type RecordingEntry,
   RecordingRoots,
@@ -192,8 +192,8 @@ describe("segments", () => {
       { kind: "event", at: 1000, bytes: utf8("one") },
       { kind: "backend", at: 1500, bytes: utf8("two") },
     ];
-    const journal = Uint8Array.from(entries.flatMap((one) => [...encodeEntry(one, 1000)]));
-    const first = encodeEntry(entries[0]!, 1000).length;
+    const journal = Uint8Array.from(entries.flatMap((one) => [...encodeEntryHead(one, 1000), ...one.bytes]));
+    const first = encodeEntryHead(entries[0]!, 1000).length + entries[0]!.bytes.length;
     for (let length = 0; length <= journal.length; length++) {
       const read = readEntries(journal.slice(0, length), 1000);
       const whole = length === journal.length ? 2 : length >= first ? 1 : 0;

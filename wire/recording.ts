@@ -305,18 +305,28 @@ function writeEntry(
   entry: RecordingEntry,
   from: number,
 ): number {
-  bytes[at] = ENTRY_KINDS[entry.kind];
-  // A clock that went back counts as no time; one that jumped far forward is held at the field's limit.
-  view.setUint32(at + 1, Math.min(Math.max(0, Math.round(entry.at - from)), 0xffffffff));
-  view.setUint32(at + 5, entry.bytes.length);
+  writeEntryHead(bytes, view, at, entry, from);
   bytes.set(entry.bytes, at + ENTRY_OVERHEAD);
   return at + ENTRY_OVERHEAD + entry.bytes.length;
 }
 
-/** One entry as it stands in a segment whose `from` is given: for a journal written before sealing. */
-export function encodeEntry(entry: RecordingEntry, from: number): Uint8Array {
-  const bytes = new Uint8Array(ENTRY_OVERHEAD + entry.bytes.length);
-  writeEntry(bytes, new DataView(bytes.buffer), 0, entry, from);
+function writeEntryHead(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  entry: RecordingEntry,
+  from: number,
+): void {
+  bytes[at] = ENTRY_KINDS[entry.kind];
+  // A clock that went back counts as no time; one that jumped far forward is held at the field's limit.
+  view.setUint32(at + 1, Math.min(Math.max(0, Math.round(entry.at - from)), 0xffffffff));
+  view.setUint32(at + 5, entry.bytes.length);
+}
+
+/** What stands before an entry's own bytes in a segment: for a journal that writes both without a copy. */
+export function encodeEntryHead(entry: RecordingEntry, from: number): Uint8Array {
+  const bytes = new Uint8Array(ENTRY_OVERHEAD);
+  writeEntryHead(bytes, new DataView(bytes.buffer), 0, entry, from);
   return bytes;
 }
 
