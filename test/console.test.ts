@@ -66,6 +66,28 @@ describe("without a browser", () => {
     const login = await fetch(`${edge.origin}/login?return_to=//evil.example.net/`, { redirect: "manual" });
     expect(new URL(login.headers.get("location")!).origin).toBe(edge.issuer);
   });
+  test("I11 markup in what a provider answers is text, and no part of it is repeated", async () => {
+    const begun = await fetch(`${edge.origin}/login`, { redirect: "manual" });
+    const state = new URL(begun.headers.get("location")!).searchParams.get("state")!;
+    const cookie = begun.headers
+      .getSetCookie()
+      .map((one) => one.split(";")[0])
+      .join("; ");
+    const markup = "<script>alert(1)</script><img src=x onerror=alert(1)>";
+    const query = new URLSearchParams({ state, iss: edge.issuer, error: markup, error_description: markup });
+    for (const path of [
+      `/login/callback?${query}`,
+      `/login/callback?${new URLSearchParams({ state: markup })}`,
+    ]) {
+      const answer = await fetch(edge.origin + path, { headers: { cookie }, redirect: "manual" });
+      const text = await answer.text();
+      expect(answer.status).toBe(400);
+      expect(text).not.toContain("alert(1)");
+      expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
+    }
+    const issuer = await fetch(`${edge.origin}/login?${new URLSearchParams({ issuer: markup })}`);
+    expect(await issuer.text()).not.toContain("<script>alert");
+  });
   test("pages carry a strict policy and send strangers to sign in", async () => {
     const page = await fetch(`${edge.origin}/requests`, { redirect: "manual" });
     expect(page.status).toBe(303);

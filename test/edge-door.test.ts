@@ -346,7 +346,7 @@ describe("a statement that needs approval", () => {
   });
 });
 
-test("garbage, an oversized message and a statement of 10 MB disturb nobody else", async () => {
+test("V6 garbage, an oversized message and a statement of 10 MB disturb nobody else", async () => {
   const other = await driver(await bridged());
   const garbage = await greeted();
   garbage.send(new Uint8Array(1000).fill(0xff));

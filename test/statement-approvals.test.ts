@@ -332,6 +332,27 @@ describe("what runs is what was approved, or nothing", () => {
     await stop();
   });
 
+  test("A7 an approved grant widens nothing: what the task refuses is refused, and masks stay", async () => {
+    const { client, reason, stop } = await driver();
+    for (const text of [
+      "update orders set total = 0 where id = 108",
+      "update customers set email = 'x' where id = 7",
+      "delete from orders where id = 108",
+      "select token from secrets",
+    ]) {
+      expect(await failure(client.query(text)), text).toMatchObject({ code: "42501" });
+    }
+    expect((await client.query("select email from customers")).rows[0].email).toMatch(/^.\*\*\*@/);
+    const { body } = await system.api("lee", "/api/requests?status=pending");
+    expect(body.requests.filter((one: { reason: string }) => one.reason === reason)).toEqual([]);
+    // An approved statement touches the task's rows only, whatever it says.
+    const work = client.query("update orders set status = 'widened' returning customer_id");
+    await decide("lee", (await held(reason)).id, "approve");
+    const { rows } = await work;
+    expect(new Set(rows.map((row) => row.customer_id))).toEqual(new Set([7]));
+    await stop();
+  });
+
   test("A1 the requester cannot approve it: not by the API, the command line or through an agent", async () => {
     const { client, reason, stop } = await driver();
     const work = failure(client.query("update orders set status = 'self' where id = 108"));

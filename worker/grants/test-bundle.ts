@@ -18,6 +18,11 @@ export function testBundle(): Bundle {
       digest: "6".repeat(64),
       approval: { ...approval, emergency: { review: { groups: ["admins"] }, quota: 2 } },
     }),
+    testTask({
+      name: "careful",
+      digest: "a1".repeat(32),
+      require: { reason: null, mfa: true, hours: null },
+    }),
     testTask({ name: "stock", digest: "5".repeat(64), who: { groups: ["warehouse"], workloads: [] } }),
   ];
   return {

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { listEvents } from "../../audit/store.ts";
 import { createTestEdge, TEST_ORIGIN, type TestEdge } from "../../grants/test-edge.ts";
 import { authenticate } from "../authenticate.ts";
+import { issueToken } from "../edge-token.ts";
 import { hashOf, newSecret } from "../secrets.ts";
 import { answerDevice, createCode } from "./login-grants.ts";
 import { DEFERRED, DEVICE_CODE, TOKEN_EXCHANGE } from "./metadata.ts";
@@ -38,6 +39,32 @@ function identityOf(subject: string, groups: string[]) {
   const claims = { email: `${subject}@example.com` };
   return { issuer: edge.issuer.url, subject, name: subject, groups, claims, expires: Date.now() + 600_000 };
 }
+
+test("I15 a program's token meets the same rules as a person's, on each path", async () => {
+  const ask = { task: "careful", params: { customer: 1 } };
+  const edgeTokenOf = async (claims: Record<string, never> | { amr: string[] }) => {
+    const identity = { ...identityOf("tina", ["support"]), claims };
+    const contents = { identity, audience: TEST_ORIGIN, clientId: "wicket" };
+    return (await issueToken(edge.env, contents, Date.now(), Date.now() + 600_000)).token;
+  };
+  const asked = async (token: string) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const body = JSON.stringify(ask);
+    const answer = await edge.app.request(
+      `${TEST_ORIGIN}/api/requests`,
+      { method: "POST", headers, body },
+      edge.env,
+    );
+    return (await answer.json()) as { code?: string; status?: string };
+  };
+  // The id token of a program, the token of a login without a second factor, and an exchange of either.
+  expect((await edge.call("POST", "/api/requests", "bot", ask)).body).toMatchObject({ code: "MFA_REQUIRED" });
+  expect(await asked(await edgeTokenOf({}))).toMatchObject({ code: "MFA_REQUIRED" });
+  expect((await exchange("careful")).body).toMatchObject({ error: "access_denied", code: "MFA_REQUIRED" });
+  const actor = { actor_token: await edge.tokenOf("bot"), actor_token_type: ID_TOKEN };
+  expect((await exchange("careful", actor)).body).toMatchObject({ code: "MFA_REQUIRED" });
+  expect(await asked(await edgeTokenOf({ amr: ["pwd", "mfa"] }))).toMatchObject({ status: "active" });
+});
 
 test("metadata names the endpoints and what they speak", async () => {
   const server = await edge.call("GET", "/.well-known/oauth-authorization-server", null);
