@@ -192,7 +192,11 @@ export const adversarialCases: readonly (readonly [attack: string, expected: str
   ],
   ["M5", "copy", "SELECT tableoid::regclass, ctid, email FROM customers ORDER BY id LIMIT 2"],
   ["M1", "copy", "SELECT ctid, * FROM customers ORDER BY id LIMIT 2"],
-  ["M1", "copy", "SELECT c.*, c.tableoid::regclass, s.* FROM customers c JOIN orders o ON o.customer_id = c.id, (SELECT 1 AS one) AS s ORDER BY c.id, o.id LIMIT 2"],
+  [
+    "M1",
+    "copy",
+    "SELECT c.*, c.tableoid::regclass, s.* FROM customers c JOIN orders o ON o.customer_id = c.id, (SELECT 1 AS one) AS s ORDER BY c.id, o.id LIMIT 2",
+  ],
   ["M2", "copy", "SELECT t.ctid IS NULL, t.* FROM (SELECT ctid, * FROM customers) AS t ORDER BY id LIMIT 2"],
   ["M5", "copy", "SELECT * FROM customers TABLESAMPLE BERNOULLI (100) REPEATABLE (3) ORDER BY id LIMIT 2"],
   ["M5", "copy", "SELECT * FROM customers AS c (a, b) TABLESAMPLE SYSTEM (100) ORDER BY a LIMIT 2"],
