@@ -2,15 +2,20 @@
 import { tasksFor } from "../../policies/decide.ts";
 import type { Bundle, Task } from "../../policies/task.ts";
 import { durationWords } from "../../policies/units.ts";
-import { FormToken, Page, type Signed } from "./layout.tsx";
+import type { GrantRow } from "../grants/ledger.ts";
+import { FormToken, Page, Params, type Signed, Status, Time } from "./layout.tsx";
 import { TaskCard } from "./request-pages.tsx";
 import type { Visitor } from "./session.ts";
 
 /** What can I do, what needs a yes, and why not. */
-export function AccessPage(props: Signed & { bundle: Bundle; now: number }) {
+export function AccessPage(
+  props: Signed & { bundle: Bundle; grants: readonly GrantRow[]; now: number; edge: string },
+) {
   const offers = tasksFor(props.bundle, props.visitor.identity, props.now);
   const mine = offers.filter((offer) => offer.may);
   const others = offers.filter((offer) => !offer.may);
+  const held = (task: Task): GrantRow[] =>
+    props.grants.filter((row) => row.task === task.name && row.kind !== "statement");
   return (
     <Page title="My access" path="/" visitor={props.visitor}>
       {mine.length === 0 ? <p>There is no task that you may run now.</p> : null}
@@ -19,16 +24,19 @@ export function AccessPage(props: Signed & { bundle: Bundle; now: number }) {
           <h2>{task.name}</h2>
           <p>{task.description}</p>
           <p class="soft">
-            On {task.resource}, for {durationWords(task.session.ttlMs)} at most.
-            {task.approval
-              ? ` Needs the approval of ${task.approval.count} of ${task.approval.from.groups.join(", ")}.`
-              : needsApproval
-                ? " Some statements need an approval each."
-                : ""}
+            On {task.resource}, for {durationWords(task.session.ttlMs)} at most.{" "}
+            {approvalWords(task, needsApproval)} <a href={`/policies#${task.name}`}>What it allows</a>
           </p>
-          <pre
-            tabindex={0}
-          >{`wicket connect ${task.resource} --task ${task.name}${example(task)} -- psql`}</pre>
+          {held(task).map((row) => (
+            <p>
+              <Status value={row.status} />{" "}
+              <a href={`/requests/${row.id}`}>
+                {row.status === "active" ? "granted" : "asked for"} with <Params of={row.params} />
+              </a>
+              , until <Time ms={row.expires} />
+            </p>
+          ))}
+          <pre tabindex={0}>{example(task, props.edge)}</pre>
           {task.approval ? <AskForm task={task} visitor={props.visitor} /> : null}
         </section>
       ))}
@@ -38,7 +46,8 @@ export function AccessPage(props: Signed & { bundle: Bundle; now: number }) {
           <ul>
             {others.map(({ task, why }) => (
               <li>
-                {task.name}: {whyWords(why, task)}
+                <strong>{task.name}</strong>: {whyWords(why, task)}.{" "}
+                <span class="soft">Ask {task.owner}.</span>
               </li>
             ))}
           </ul>
@@ -48,16 +57,36 @@ export function AccessPage(props: Signed & { bundle: Bundle; now: number }) {
   );
 }
 
+function approvalWords(task: Task, some: boolean): string {
+  const { approval } = task;
+  const each = [...task.rules, ...task.requestRules].some((rule) => rule.approval !== null);
+  if (!approval) return some ? "Some operations need an approval each." : "No approval is needed.";
+  const from = approval.from.groups.join(", ");
+  const people = approval.count === 1 ? "one person" : `${approval.count} people`;
+  return `Needs the approval of ${people} of ${from}${each ? "; some operations need another one each" : ""}.`;
+}
+
+/** Why not, and by which line of the policies. */
 function whyWords(why: string | null, task: Task): string {
-  if (why === "NOT_A_MEMBER") return `it is for ${task.who.groups.join(", ") || "programs"}`;
-  if (why === "MFA_REQUIRED") return "it needs a login with a second factor";
-  if (why === "OUTSIDE_HOURS") return "it may not start at this time";
+  const { refs, who } = task;
+  if (why === "NOT_A_MEMBER") {
+    const people = who.groups.length > 0 ? `members of ${who.groups.join(", ")}` : "programs";
+    return `it is for ${people} (${refs.who})`;
+  }
+  if (why === "MFA_REQUIRED") return `it needs a login with a second factor (${refs.require})`;
+  if (why === "OUTSIDE_HOURS") return `it may not start at this time (${refs.require})`;
   return why ?? "";
 }
 
-function example(task: Task): string {
+/** What to type. */
+function example(task: Task, edge: string): string {
   const params = Object.keys(task.params).map((name) => ` --param ${name}=…`);
-  return params.join("") + (task.require.reason === null ? "" : ` --reason '${task.require.reason}'`);
+  const reason = task.require.reason === null ? "" : ` --reason '${task.require.reason}'`;
+  const how = `${task.resource} --task ${task.name}${params.join("")}${reason}`;
+  if (task.resourceType === "kubernetes") return `wicket kubeconfig ${how}\nkubectl get pods`;
+  if (task.resourceType === "http")
+    return `curl ${edge}/http/${task.resource}/… -H 'Wicket-Task: ${task.name}'`;
+  return `wicket connect ${how} -- psql`;
 }
 
 function AskForm(props: { task: Task; visitor: Visitor }) {
@@ -101,7 +130,9 @@ export function PoliciesPage(props: Signed & { bundle: Bundle }) {
         In force: <code>{props.bundle.digest}</code>
       </p>
       {tasks.map((task) => (
-        <TaskCard task={task} />
+        <div id={task.name}>
+          <TaskCard task={task} />
+        </div>
       ))}
     </Page>
   );

@@ -1,6 +1,7 @@
 /** The console: sign-in, pages, and the forms on them. Works without script; scripts refresh lists and play recordings. */
 import { Hono } from "hono";
 import type { Bundle } from "../../policies/task.ts";
+import { listGrants } from "../grants/ledger.ts";
 import { unavailable } from "../identity/http.ts";
 import { AccessPage, PoliciesPage } from "./access-pages.tsx";
 import { assetResponse } from "./assets.ts";
@@ -49,9 +50,14 @@ export function consoleRoutes(bundle: Bundle): Hono<ConsoleRoutes> {
   recordingPages(app, bundle);
   connectorPages(app, bundle);
   auditPages(app);
-  app.get("/", (context) =>
-    page(context, <AccessPage visitor={context.get("visitor")} bundle={bundle} now={Date.now()} />),
-  );
+  app.get("/", async (context) => {
+    const visitor = context.get("visitor");
+    const { issuer, subject } = visitor.identity;
+    const now = Date.now();
+    const rows = await listGrants(context.env.DB, { issuer, subject, asked: true, limit: 100 }, now);
+    const grants = rows.filter((row) => row.status === "active" || row.status === "pending");
+    return page(context, <AccessPage {...{ visitor, bundle, grants, now }} edge={context.env.EDGE_ORIGIN} />);
+  });
   app.get("/policies", (context) =>
     page(context, <PoliciesPage visitor={context.get("visitor")} bundle={bundle} />),
   );

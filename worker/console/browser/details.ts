@@ -67,8 +67,10 @@ function facts({ decision, outcome, params }: PlayedStatement): HTMLElement {
   if (outcome === null) add("Outcome", "none: the session ended, or is not recorded further yet");
   else {
     const { tag, sqlstate, message, rows, bytes, ms } = outcome;
+    const { status } = outcome as { status?: number };
+    if (status) add("Answer", `HTTP ${status}`);
     add("Took", `${count(ms)} ms`);
-    add("Sent back", `${count(rows)} rows, ${count(bytes)} bytes`);
+    add("Sent back", `${count(rows)} row${rows === 1 ? "" : "s"}, ${count(bytes)} bytes`);
     if (tag) add("Tag", el("bdi", {}, ...foreign(tag, true)));
     if (sqlstate || message)
       add("Error", `${sqlstate ?? ""} `, el("bdi", {}, ...foreign(message ?? "", true)));
