@@ -154,6 +154,7 @@ class Deciding {
     }
     const walker = new QueryWalker(this.#world, this.#source, raw.stmt);
     const summary = this.#handle(walker, type, raw.stmt, { start, end });
+    for (const name of walker.cursors) this.#knowsCursor(walker, name);
     checkMaskedReads(walker);
     checkLookups(walker, type);
     this.#collect(walker);

@@ -45,6 +45,8 @@ export class QueryWalker {
   writes: WriteHandler | null = null;
   /** True when some part of the statement changes data. */
   changes = false;
+  /** Cursors that WHERE CURRENT OF names. */
+  readonly cursors: string[] = [];
   /** True when it draws from a sequence, which is a write of its own. */
   draws = false;
   /** True when a target of a write has rows that the task hides. */

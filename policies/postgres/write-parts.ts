@@ -157,6 +157,16 @@ export function condition(
   const filter = filterCondition(filters, target.ref);
   const where = fields["whereClause"] as Wrapped | undefined;
   let safe: readonly string[] = [];
+  const current = as(where, "CurrentOfExpr");
+  if (current) {
+    // Nothing can stand beside WHERE CURRENT OF, so no filter either.
+    if (filter !== null || !walker.known("CurrentOfExpr", current)) {
+      const hint = "Name the row by its key.";
+      return walker.refuse("WRITE_NOT_ALLOWED", "WHERE CURRENT OF does not go with a row rule", { hint });
+    }
+    walker.cursors.push(String(current["cursor_name"]));
+    return;
+  }
   if (filter !== null) {
     const place = wherePlace(target.clauses, from);
     if (where) {

@@ -70,3 +70,35 @@ test("P13 no other sequence is, nor by a name that is not written out", () => {
     expect(session.decide(sql).effect, sql).toBe("deny");
   }
 });
+
+test("P13 WHERE CURRENT OF changes the row of a cursor of this session, where no row rule is", async () => {
+  const task = sqlTask([
+    { relation: "items" },
+    { relation: "others", rows: "id > 1" },
+    { verb: "insert", relation: "items" },
+    { verb: "update", relation: "items", columns: ["name"] },
+    { verb: "delete", relation: "items" },
+    { verb: "delete", relation: "others", rows: "id > 1" },
+  ]);
+  const one = await lab.session("postgres", task);
+  await one.run("DELETE FROM items; INSERT INTO items (id, name) VALUES (11, 'a'), (12, 'b'), (13, 'c')");
+  await one.run(
+    "BEGIN; DECLARE c CURSOR FOR SELECT name FROM items WHERE id > 11 FOR UPDATE; DECLARE d CURSOR FOR SELECT id FROM items",
+  );
+  expect((await one.run("FETCH c")).rows).toEqual(['["b"]']);
+  expect(
+    (await one.run("UPDATE items SET name = 'changed' WHERE CURRENT OF c RETURNING id, name")).rows,
+  ).toEqual(['["12","changed"]']);
+  expect((await one.run("FETCH d; DELETE FROM items AS i WHERE CURRENT OF d")).tags).toEqual([
+    "FETCH 1",
+    "DELETE 1",
+  ]);
+  expect((await one.run("SELECT id, name FROM items ORDER BY id")).rows).toEqual([
+    '["12","changed"]',
+    '["13","c"]',
+  ]);
+  expect(one.decide("UPDATE items SET name = 'x' WHERE CURRENT OF e").reason).toBe("CURSOR_UNKNOWN");
+  await one.run("DECLARE o CURSOR FOR SELECT id FROM others");
+  expect(one.decide("DELETE FROM others WHERE CURRENT OF o").reason).toBe("WRITE_NOT_ALLOWED");
+  one.close();
+});
