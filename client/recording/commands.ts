@@ -5,7 +5,8 @@ import { openBundleFile } from "./bundle.ts";
 import { type EdgeApi, EdgeRefusal, edgeApi, tokenFile } from "./edge.ts";
 import { exportRecording } from "./export.ts";
 import { inert } from "./inert.ts";
-import { type Report, trustedKeys, verifyRecording } from "./verify.ts";
+import { trustedKeys } from "./proven-entries.ts";
+import { type Report, verifyRecording } from "./verify.ts";
 import { ZipError } from "./zip.ts";
 
 /** Exit codes of the command line that these commands use. */

@@ -22,7 +22,8 @@ import { connectorKeyName, signStatement } from "../../wire/log/statement.ts";
 import { TreeEdge } from "../../wire/log/tile.ts";
 import { elide, type SealedSegment, SegmentWriter } from "../../wire/recording.ts";
 import { type BundleFiles, logFile, openBundle, openBundleFile, segmentFile } from "./bundle.ts";
-import { type Check, type Report, trustedKeys, verifyRecording } from "./verify.ts";
+import { trustedKeys } from "./proven-entries.ts";
+import { type Check, type Report, verifyRecording } from "./verify.ts";
 import { ZipError, ZipReader, ZipWriter } from "./zip.ts";
 
 type Files = Map<string, Uint8Array>;
@@ -72,6 +73,7 @@ async function bundleOf(
   salt: string,
   by: Parties,
   ending: Partial<Extract<LogEntry, { type: "session.end" }>> = {},
+  progress: Extract<LogEntry, { type: "session.progress" }>["roots"] | null = null,
 ): Promise<Files> {
   const recording = record(session, 6, salt);
   const last = recording.sealed.at(-1)!;
@@ -113,16 +115,17 @@ async function bundleOf(
     session: "s_other",
     actor: { issuer: "i", subject: "s" },
   });
-  const entries = [filler(0), filler(1), start, filler(3), filler(4), end, filler(6)].map(
-    (e) => encodeEntry(e)!,
-  );
+  const word: LogEntry = progress
+    ? { v: 1, type: "session.progress", time: 1_790_000_005_000, session, roots: progress }
+    : filler(4);
+  const entries = [filler(0), filler(1), start, filler(3), word, end, filler(6)].map((e) => encodeEntry(e)!);
   const files: Files = new Map([
     ["manifest.json", utf8("{}")],
     ["README.txt", utf8("read me")],
     ["task.json", utf8(JSON.stringify({ ...taskBody, digest: task.digest }))],
   ]);
   for (const segment of recording.sealed) files.set(segmentFile(segment.sequence), segment.bytes);
-  for (const [index, proof] of await prove(entries, [2, 5], by)) {
+  for (const [index, proof] of await prove(entries, progress ? [2, 4, 5] : [2, 5], by)) {
     files.set(logFile(index, "entry"), entries[index]!);
     files.set(logFile(index, "tlog-proof"), proof);
   }
@@ -251,6 +254,24 @@ describe("R3 an honest recording that broke off", () => {
     );
     expect(failed(report)).toEqual(["edge's root"]);
     expect(of(report, "edge's root").detail).toContain("the last 3 messages that the edge sent");
+  });
+
+  test("what the edge said before it restarted still holds its beginning", async () => {
+    const { frontend, backend } = record("s_1", 6).sealed[2]!.header;
+    const roots = {
+      frontend: { entries: frontend.next, root: frontend.root },
+      backend: { entries: backend.next, root: backend.root },
+    };
+    const restarted = { roots: null, code: "EDGE_RESTARTED" };
+    const report = await verify(await bundleOf("s_1", "", parties, restarted, roots));
+    expect(report.ok, JSON.stringify(report.checks)).toBe(true);
+    expect(of(report, "session progress")).toMatchObject({ verdict: "PASS" });
+    const forged = { ...roots, backend: { ...roots.backend, root: "00".repeat(32) } };
+    const refused = await verify(await bundleOf("s_1", "", parties, restarted, forged));
+    expect(failed(refused)).toEqual(["session progress"]);
+    expect(of(refused, "session progress").detail).toMatch(
+      /entry 4 of the log: the first \d+ messages from the/,
+    );
   });
 
   test("after a restart of the edge only the connector vouches, and the report says so", async () => {

@@ -5,24 +5,12 @@
  */
 import { digestOf } from "../../policies/canonical.ts";
 import { fromUtf8, utf8 } from "../../wire/log/bytes.ts";
-import { decodeEntry, type LogEntry, type RecordingRoots, type SessionStart } from "../../wire/log/entry.ts";
-import {
-  formatVerifierKey,
-  NOTE_COSIGNATURE,
-  type NoteVerifier,
-  parseVerifierKey,
-} from "../../wire/log/note.ts";
-import { checkProof, parseProof } from "../../wire/log/proof.ts";
+import type { RecordingRoots, SessionStart } from "../../wire/log/entry.ts";
+import { formatVerifierKey } from "../../wire/log/note.ts";
 import { connectorKeyName, openStatement, type RecordingStatement } from "../../wire/log/statement.ts";
-import {
-  ChainVerifier,
-  type EntryKind,
-  RunningRoot,
-  readElided,
-  readSegment,
-  digestOf as segmentDigest,
-} from "../../wire/recording.ts";
 import type { RecordingBundle } from "./bundle.ts";
+import { type ProvenEntry, provenEntries, type TrustedKeys } from "./proven-entries.ts";
+import { type Examined, examineSegments } from "./segments.ts";
 
 export type Verdict = "PASS" | "FAIL" | "NOT CHECKED";
 
@@ -35,6 +23,7 @@ export interface Check {
     | "inclusion in the log"
     | "session start"
     | "session end"
+    | "session progress"
     | "edge's root"
     | "connector's statement"
     | "witness cosignature"
@@ -50,45 +39,6 @@ export interface Report {
   /** From the log's own entry, if that is proven. */
   readonly session: string | null;
   readonly checks: readonly Check[];
-}
-
-/** Keys that the caller trusts, by role. */
-export interface TrustedKeys {
-  /** Ed25519 note keys: the log's and connectors'. */
-  readonly signers: readonly NoteVerifier[];
-  /** Cosignature keys. */
-  readonly witnesses: readonly NoteVerifier[];
-}
-
-/** Reads keys as they stand on a command line; the first that is none is named. */
-export function trustedKeys(
-  vkeys: readonly string[],
-): { ok: true; keys: TrustedKeys } | { ok: false; bad: string } {
-  const signers: NoteVerifier[] = [];
-  const witnesses: NoteVerifier[] = [];
-  for (const text of vkeys) {
-    const key = parseVerifierKey(text.trim());
-    if (!key) return { ok: false, bad: text };
-    (key.type === NOTE_COSIGNATURE ? witnesses : signers).push(key);
-  }
-  return { ok: true, keys: { signers, witnesses } };
-}
-
-/** What the segments themselves say, each hash computed here. */
-interface Examined {
-  readonly session: string | null;
-  readonly roots: RecordingRoots;
-  /** Running root from the database after as many messages as the edge counted; null when there are fewer. */
-  readonly backendAtEdge: string | null;
-  readonly segments: number;
-  readonly last: string | null;
-  readonly problem: string | null;
-}
-
-interface ProvenEntry {
-  readonly index: number;
-  readonly entry: LogEntry;
-  readonly cosignedBy: readonly string[];
 }
 
 /** Verifies a bundle. */
@@ -110,13 +60,21 @@ export async function verifyRecording(bundle: RecordingBundle, keys: TrustedKeys
 
   const ends = about.filter((one) => one.entry.type === "session.end");
   const end = ends[0]?.entry.type === "session.end" ? ends[0].entry : null;
-  const examined = examineSegments(bundle, session, end?.roots?.backend.entries ?? null);
+  const progress = about.flatMap(({ index, entry }) =>
+    entry.type === "session.progress" ? [{ index, roots: entry.roots }] : [],
+  );
+  const known = [...progress.map((one) => one.roots), ...(end?.roots ? [end.roots] : [])];
+  const examined = examineSegments(bundle, session, known);
 
   check("segments", examined.problem, `${examined.segments} segments, chained to the final one`);
   check("checkpoint signature", log.signature, `signed by ${log.origin}`);
   check("inclusion in the log", log.inclusion, `${log.entries.length} entries are in the signed log`);
   check("session start", startProblem(starts, start, examined, log), describeStart(start));
   check("session end", endProblem(ends, log.entries, session, examined), end ? `ended with ${end.code}` : "");
+  if (progress.length > 0) {
+    const agreed = `the edge saw the same messages ${progress.length} times while the session ran`;
+    check("session progress", progressProblem(progress, examined), agreed);
+  }
   if (end && end.roots === null) {
     skip(
       "edge's root",
@@ -172,145 +130,6 @@ export async function verifyRecording(bundle: RecordingBundle, keys: TrustedKeys
     detail: faults.length === 0 ? "every file reads" : faults.join("; "),
   });
   return { ok: checks.every((one) => one.verdict !== "FAIL"), session, checks };
-}
-
-/** Walks the segments in order. Every gap and every altered segment is named, not only the first. */
-function examineSegments(
-  bundle: RecordingBundle,
-  session: string | null,
-  edgeCount: number | null,
-): Examined {
-  const problems: string[] = [];
-  const present = bundle.sequences;
-  const count = present.length === 0 ? 0 : present[present.length - 1]! + 1;
-  const gaps = ranges(present, count);
-  if (gaps) problems.push(`${gaps} missing`);
-  let chain: ChainVerifier | null = null;
-  let running: RunningRoot | null = null;
-  let backendAtEdge: string | null = null;
-  let broken = count === 0 || gaps !== null;
-  let previous: string | null = null;
-  let last: string | null = null;
-  for (const sequence of present) {
-    const bytes = bundle.segment(sequence);
-    if (!bytes) {
-      problems.push(`segment ${sequence} cannot be read`);
-      broken = true;
-      previous = null;
-      continue;
-    }
-    const own = readSegment(bytes);
-    chain ??= new ChainVerifier(session ?? (own.ok ? own.header.session : ""));
-    if (running === null) {
-      running = new RunningRoot(chain.session, "backend");
-      if (edgeCount === 0) backendAtEdge = running.root;
-    }
-    if (!broken) {
-      const step = chain.next(bytes);
-      if (!step.ok) {
-        problems.push(`${step.message} (${step.code})${whereabouts(bytes)}`);
-        broken = true;
-      } else {
-        for (const { kind, bytes: message } of step.entries) {
-          addBackend(running, kind, message);
-          if (backendAtEdge === null && running.count === edgeCount) backendAtEdge = running.root;
-        }
-      }
-    } else if (!own.ok) {
-      problems.push(`segment ${sequence}: ${own.message} (${own.code})`);
-    } else if (previous !== null && own.header.prev !== previous) {
-      problems.push(`segment ${sequence}: does not follow the one before it${whereabouts(bytes)}`);
-    } else if (own.header.sequence !== sequence) {
-      problems.push(`segment ${sequence}: says that it is ${own.header.sequence}`);
-    }
-    previous = last = segmentDigest(bytes);
-  }
-  if (count === 0) problems.push("there is no segment");
-  if (!broken && !chain?.final) {
-    problems.push(`the recording stops after segment ${count - 1} without an end: what followed is missing`);
-  }
-  const state = (name: "frontend" | "backend") => ({
-    entries: chain?.roots[name].count ?? 0,
-    root: chain?.roots[name].root ?? "",
-  });
-  return {
-    session: chain?.session ?? null,
-    roots: { frontend: state("frontend"), backend: state("backend") },
-    backendAtEdge,
-    segments: count,
-    last,
-    problem: problems.length === 0 ? null : problems.join("; "),
-  };
-}
-
-function addBackend(root: RunningRoot, kind: EntryKind, bytes: Uint8Array): void {
-  if (kind === "backend") root.add(kind, bytes);
-  const elided = kind === "elided" ? readElided(bytes) : null;
-  if (elided?.kind === "backend") root.addHashed(elided.kind, elided.sha256);
-}
-
-/** ` (messages 3–17 of the client, 5–20 of the database, 12:00:01–12:00:02)` of a segment that still reads. */
-function whereabouts(bytes: Uint8Array): string {
-  const segment = readSegment(bytes);
-  if (!segment.ok) return "";
-  const { frontend, backend, from, to } = segment.header;
-  const clock = (at: number) => (at < 8.64e15 ? new Date(at).toISOString() : String(at));
-  return ` [to the database ${frontend.first}\u2013${frontend.next - 1}, from it ${backend.first}\u2013${backend.next - 1}, ${clock(from)} to ${clock(to)}]`;
-}
-
-/** `segments 3–5, 9` of those that are not present below `count`; null when none is missing. */
-function ranges(present: readonly number[], count: number): string | null {
-  const parts: string[] = [];
-  let expected = 0;
-  for (const sequence of [...present, count]) {
-    if (sequence > expected) {
-      parts.push(sequence - 1 === expected ? `${expected}` : `${expected}\u2013${sequence - 1}`);
-    }
-    expected = sequence + 1;
-  }
-  return parts.length === 0 ? null : `segment ${parts.join(", ")}`;
-}
-
-/** Verifies the proofs of the log's entries with whichever of the keys is the log's. */
-async function provenEntries(bundle: RecordingBundle, keys: TrustedKeys) {
-  const entries: ProvenEntry[] = [];
-  const unsigned: string[] = [];
-  const unproven: string[] = [];
-  let origin = "";
-  for (const part of bundle.log) {
-    const proof = parseProof(part.proof);
-    if (!proof) {
-      unproven.push(`entry ${part.index} has no readable proof`);
-      continue;
-    }
-    const name = fromUtf8(proof.checkpoint)?.split("\n")[0] ?? "";
-    const log = keys.signers.find((key) => key.name === name);
-    if (!log) {
-      unsigned.push(`no key of the log ${JSON.stringify(name)} was given`);
-      continue;
-    }
-    const checked = await checkProof(proof, part.entry, log, keys.witnesses);
-    if (!checked.ok) {
-      if (checked.code === "PROOF_INVALID") unproven.push(`entry ${part.index}: ${checked.message}`);
-      else unsigned.push(`checkpoint of entry ${part.index}: ${checked.message}`);
-      continue;
-    }
-    if (origin !== "" && origin !== name) unsigned.push("the entries are of two logs");
-    origin = name;
-    const decoded = decodeEntry(part.entry);
-    if (!decoded.ok) unproven.push(`entry ${part.index}: ${decoded.message}`);
-    else if (proof.index !== part.index)
-      unproven.push(`entry ${part.index} is number ${proof.index} of the log`);
-    else {
-      const cosignedBy = checked.verified.slice(1).map((one) => one.verifier.name);
-      entries.push({ index: part.index, entry: decoded.entry, cosignedBy });
-    }
-  }
-  if (bundle.log.length === 0) unproven.push("the bundle has no entry of the log");
-  const join = (list: readonly string[]) => (list.length === 0 ? null : [...new Set(list)].join("; "));
-  const signature = bundle.log.length === 0 ? "the bundle has no checkpoint" : join(unsigned);
-  const inclusion = join(unproven) ?? (entries.length === 0 ? "no entry is proven by a given key" : null);
-  return { entries, origin, signature, inclusion };
 }
 
 function startProblem(
@@ -373,6 +192,24 @@ function rootsProblem(party: string, roots: RecordingRoots, examined: Examined):
   return null;
 }
 
+/** What the edge said while the session ran has to be a beginning of the recording, for each of its words. */
+function progressProblem(
+  progress: readonly { readonly index: number; readonly roots: RecordingRoots }[],
+  examined: Examined,
+): string | null {
+  const problems = progress.flatMap(({ index, roots }) =>
+    (["frontend", "backend"] as const).flatMap((name) => {
+      const { entries, root } = roots[name];
+      const ours = examined.at[name].get(entries);
+      const way = name === "frontend" ? "to the database" : "from the database";
+      if (ours === root) return [];
+      const what = ours === undefined ? "are not all in the segments" : "are others in the segments";
+      return [`entry ${index} of the log: the first ${entries} messages ${way} ${what}`];
+    }),
+  );
+  return problems.length === 0 ? null : problems.join("; ");
+}
+
 /**
  * Holds the recording against what crossed the edge. Where the socket between them broke, the connector may have
  * sent more than the edge received: then the edge's root has to be that of the beginning.
@@ -389,7 +226,7 @@ function edgeProblem(edge: RecordingRoots, examined: Examined): string | null {
   if (edge.backend.entries > backend.entries) {
     return `the edge received ${edge.backend.entries} messages from the database, the segments have ${backend.entries}`;
   }
-  return edge.backend.root === examined.backendAtEdge
+  return edge.backend.root === examined.at.backend.get(edge.backend.entries)
     ? null
     : "the edge saw other messages from the database than the segments have";
 }

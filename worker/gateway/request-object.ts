@@ -73,7 +73,7 @@ export class RequestObject extends RequestSession<Bindings> {
   /** Writes the start into the log, and opens the recording: a session that cannot be recorded does not happen. */
   protected override async begin(run: RequestRun): Promise<Fault | null> {
     await this.#closeLost();
-    const { id, context, task, started, deadline } = run;
+    const { id, context, task, started, deadline, approvals } = run;
     const connector = connectorOf(run);
     const connectorKey = await this.#env.CONNECTORS.getByName(connector).verifierKey();
     if (connectorKey === null) return { code: "CONNECTOR_OFFLINE", message: "the connector is not enrolled" };
@@ -86,7 +86,7 @@ export class RequestObject extends RequestSession<Bindings> {
     const { params, reason, grant } = context;
     try {
       const facts = { session: id, started, actor, task: findTask(task.name)!, policies: bundle.digest };
-      await logStart(this.#env, { ...facts, connector, connectorKey, grant, params, reason });
+      await logStart(this.#env, { ...facts, connector, connectorKey, grant, params, reason, approvals });
       await this.outbox.flush();
     } catch {
       return { code: "STATE_UNAVAILABLE", message: "the start of the session could not be written down" };

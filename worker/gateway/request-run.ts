@@ -1,6 +1,8 @@
 /** One session of requests while it runs: who asks, under which task, until when, and what was done so far. */
+
 import type { Identity, Task } from "../../policies/task.ts";
 import { actorFrom, type NewEvent } from "../audit/events.ts";
+import type { Approval } from "../grants/grant.ts";
 import type { RequestEvent, RequestLedger } from "./requests.ts";
 
 /** What the Worker found out about a request, in the header `CONTEXT_HEADER`; never the client's own header. */
@@ -43,6 +45,8 @@ export interface RequestRun {
   readonly id: string;
   readonly context: RequestContext;
   readonly task: Task;
+  /** Who approved the grant. */
+  readonly approvals: readonly Approval[];
   readonly ledger: RequestLedger;
   /** Milliseconds since the epoch. */
   readonly started: number;

@@ -171,6 +171,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
     if (!started.ok) return { code: started.code, message: started.message };
     const run: RequestRun = {
       ...{ id, context, task: withBudget(task, started.grant.budget), ledger: new RequestLedger() },
+      approvals: started.grant.approvals,
       ...{
         started: now,
         deadline: Math.min(now + task.session.ttlMs, context.expires, started.grant.expires),

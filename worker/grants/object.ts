@@ -8,6 +8,7 @@ import type { AuditEvent } from "../audit/events.ts";
 import { standingOf } from "../identity/people.ts";
 import { actorOf, GrantBook, type GrantEnv } from "./book.ts";
 import {
+  type Approval,
   approve,
   deny,
   endSession,
@@ -41,6 +42,8 @@ export type StartResult =
         readonly expires: number;
         /** What this session may still use of the grant's budget; null = not limited by it. */
         readonly budget: { statements: number | null; rows: number | null; bytes: number | null };
+        /** Who approved it. */
+        readonly approvals: readonly Approval[];
       };
     }
   | GrantRefusal;
@@ -282,7 +285,10 @@ export class GrantObject extends DurableObject<GrantEnv> {
     this.#book.save(result.grant);
     this.#book.open.add({ sid: session.sid, grant: id, deadline: grant.expires });
     this.ctx.waitUntil(this.#book.publish());
-    return { ok: true, grant: { id, expires: grant.expires, budget: remaining(result.grant) } };
+    return {
+      ok: true,
+      grant: { id, expires: grant.expires, budget: remaining(result.grant), approvals: grant.approvals },
+    };
   }
 
   /** A session ended, by itself or killed. Says nothing for a session that is not open. */

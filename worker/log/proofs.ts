@@ -22,7 +22,9 @@ export interface ProofDocument {
 }
 
 /** Entries that prove a recording. Who read it is not the reader's business. */
-const proving: ReadonlySet<string> = new Set(["session.start", "session.end", "recording.complete"]);
+const proving: ReadonlySet<string> = new Set([
+  ...["session.start", "session.progress", "session.end", "recording.complete"],
+]);
 
 /** Proofs of the session's entries, under the newest checkpoint. */
 export async function proofDocument(

@@ -33,6 +33,8 @@ export interface StartFacts {
   readonly grant: string;
   readonly params: Readonly<Record<string, string>>;
   readonly reason: string | null;
+  /** Who approved the grant, and when, in ms since the epoch. */
+  readonly approvals: readonly (Person & { readonly at: number })[];
 }
 
 /** The vkey of a connector's statements, from the JWK that it enrolled; null for any other key. */
@@ -52,9 +54,19 @@ export async function logStart(env: LogBinding, facts: StartFacts): Promise<void
     resource: task.resource,
     connector: { name: connector, key: facts.connectorKey },
     params: { ...params },
-    approvals: [],
+    approvals: facts.approvals.map((one) => ({ actor: who(one), time: one.at })),
     recording: { level, durability, onFailure },
   });
+}
+
+/** Puts the edge's roots of a session that runs into the log. Throws when it cannot be. */
+export async function logProgress(
+  env: LogBinding,
+  session: string,
+  roots: RecordingRoots,
+  time: number,
+): Promise<void> {
+  await append(env, { v: 1, type: "session.progress", time, session, roots }, { wait: "sequenced" });
 }
 
 /** Puts the end of a session into the log. Throws when it cannot be; the same end again is the same entry. */

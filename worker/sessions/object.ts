@@ -20,7 +20,7 @@ import type { HoldVerdict, StartResult } from "../grants/object.ts";
 import { grantOwner, sessionStarted } from "../grants/open.ts";
 import { CONNECTOR_HEADER, offeredProtocols, TICKET_HEADER } from "../headers.ts";
 import { problem } from "../identity/http.ts";
-import { logStart } from "../log/session.ts";
+import { logProgress, logStart, type StartFacts } from "../log/session.ts";
 import { SessionAudit } from "./audit.ts";
 import type { SegmentVerdict } from "./chain.ts";
 import { dueOf, EXPIRED, OPEN_MS } from "./due.ts";
@@ -30,7 +30,7 @@ import { dialFor, factsOf, type Opened, refused, type SessionAsk, withBudget } f
 import { parser } from "./parser.ts";
 import { PostgresRelay, type RelayEnd, type Waiting } from "./relay.ts";
 import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, upgraded } from "./sockets.ts";
-import { SessionStore, type StoredSession } from "./stored.ts";
+import { type FinalRoots, SessionStore, type StoredSession } from "./stored.ts";
 import { hex, Ticket, unhex } from "./ticket.ts";
 
 /** How often a running session shows its counters, and how late a reset is noticed at most. */
@@ -73,6 +73,8 @@ export class SessionObject extends DurableObject<Bindings> {
   /** Settles when the end of the session is written down. */
   #closing: Promise<void> = Promise.resolve();
   #wasKilled = false;
+  /** Messages that the log's last word covers. */
+  #logged = 0;
   /** A kill that came before there was anything to kill. */
   #killed: { code: string; message: string } | null = null;
   #facts: EventFacts = {};
@@ -107,7 +109,7 @@ export class SessionObject extends DurableObject<Bindings> {
     const relay = this.#relay!;
     if (this.#killed) relay.finish(this.#killed.code, this.#killed.message);
     try {
-      await this.#writeStart(stored, ask);
+      await this.#writeStart(stored, ask, started.grant.approvals);
     } catch {
       relay.finish("STATE_UNAVAILABLE", "the start of the session could not be written down");
     }
@@ -172,7 +174,11 @@ export class SessionObject extends DurableObject<Bindings> {
   }
 
   /** Written before the target is opened: a session that cannot be written down does not happen. */
-  async #writeStart(stored: StoredSession, ask: SessionAsk): Promise<void> {
+  async #writeStart(
+    stored: StoredSession,
+    ask: SessionAsk,
+    approvals: StartFacts["approvals"],
+  ): Promise<void> {
     const { sid, grant, actor, task, resource, started } = stored;
     const { issuer, subject, name } = actor;
     this.#outbox.add({
@@ -200,6 +206,7 @@ export class SessionObject extends DurableObject<Bindings> {
         grant,
         params: ask.params,
         reason: ask.reason,
+        approvals,
       }),
     ]);
   }
@@ -345,11 +352,7 @@ export class SessionObject extends DurableObject<Bindings> {
     this.#timer = null;
     const code = end.cut ? CLOSE_ENDED : CLOSE_NORMAL;
     for (const socket of [this.#client, this.#connector]) if (socket) closeSocket(socket, code, end.code);
-    const { frontend, backend } = relay.roots;
-    const roots = {
-      frontend: { entries: frontend.count, root: frontend.root },
-      backend: { entries: backend.count, root: backend.root },
-    };
+    const roots = rootsOf(relay);
     const ended = { ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots };
     // What is sent while a write is under way waits for the disk: the last words of this turn go first.
     this.#closing = pause(0).then(() => this.#ending.close(this.#store.get()!, ended, this.#facts));
@@ -417,13 +420,23 @@ export class SessionObject extends DurableObject<Bindings> {
     if (relay && !relay.end) {
       const { statements, denied, rows, bytes } = relay.gate.stats;
       await this.ctx.storage.setAlarm(Date.now() + HEARTBEAT_MS);
-      await recordSessionProgress(this.#env.DB, stored.sid, { statements, denied, rows, bytes }).catch(
-        () => undefined,
-      );
+      const totals = { statements, denied, rows, bytes };
+      await Promise.allSettled([
+        recordSessionProgress(this.#env.DB, stored.sid, totals),
+        this.#logProgress(stored.sid, relay),
+      ]);
       return;
     }
     if (!stored.ended) await this.#closeLost();
     else await this.#ending.afterwards();
+  }
+
+  /** What crossed so far, unless nothing did since the last time: of it the edge's word holds even after a reset. */
+  async #logProgress(sid: string, relay: PostgresRelay): Promise<void> {
+    const { frontend, backend } = relay.roots;
+    if (frontend.count + backend.count === this.#logged) return;
+    this.#logged = frontend.count + backend.count;
+    await logProgress(this.#env, sid, rootsOf(relay), Date.now());
   }
 
   get #outbox(): AuditOutbox {
@@ -445,6 +458,13 @@ const SQLSTATES: Readonly<Record<string, string>> = {
   SPOOL_FULL: "53100",
   DRAINING: "57P03",
 };
+
+function rootsOf({ roots: { frontend, backend } }: PostgresRelay): FinalRoots {
+  return {
+    frontend: { entries: frontend.count, root: frontend.root },
+    backend: { entries: backend.count, root: backend.root },
+  };
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
