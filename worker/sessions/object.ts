@@ -26,11 +26,11 @@ import type { SegmentVerdict } from "./chain.ts";
 import { dueOf, EXPIRED, OPEN_MS } from "./due.ts";
 import { SessionEnding } from "./ending.ts";
 import { Holds } from "./holds.ts";
-import { dialFor, factsOf, type Opened, refused, type SessionAsk, withBudget } from "./opening.ts";
+import { dialFor, factsOf, type Opened, refused, type SessionAsk, SQLSTATES, withBudget } from "./opening.ts";
 import { parser } from "./parser.ts";
 import { PostgresRelay, type RelayEnd, type Waiting } from "./relay.ts";
 import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, upgraded } from "./sockets.ts";
-import { type FinalRoots, SessionStore, type StoredSession } from "./stored.ts";
+import { rootsOf, SessionStore, type StoredSession } from "./stored.ts";
 import { hex, Ticket, unhex } from "./ticket.ts";
 
 /** How often a running session shows its counters, and how late a reset is noticed at most. */
@@ -352,7 +352,7 @@ export class SessionObject extends DurableObject<Bindings> {
     this.#timer = null;
     const code = end.cut ? CLOSE_ENDED : CLOSE_NORMAL;
     for (const socket of [this.#client, this.#connector]) if (socket) closeSocket(socket, code, end.code);
-    const roots = rootsOf(relay);
+    const roots = rootsOf(relay.roots);
     const ended = { ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots };
     // What is sent while a write is under way waits for the disk: the last words of this turn go first.
     this.#closing = pause(0).then(() => this.#ending.close(this.#store.get()!, ended, this.#facts));
@@ -436,7 +436,7 @@ export class SessionObject extends DurableObject<Bindings> {
     const { frontend, backend } = relay.roots;
     if (frontend.count + backend.count === this.#logged) return;
     this.#logged = frontend.count + backend.count;
-    await logProgress(this.#env, sid, rootsOf(relay), Date.now());
+    await logProgress(this.#env, sid, rootsOf(relay.roots), Date.now());
   }
 
   get #outbox(): AuditOutbox {
@@ -449,22 +449,6 @@ export class SessionObject extends DurableObject<Bindings> {
 
 const NOTHING = { statements: 0, denied: 0, rows: 0, bytes: 0 };
 const RESTARTED = { code: "EDGE_RESTARTED", message: "the edge restarted while the session ran" };
-
-/** What Postgres calls a target that could not be opened. */
-const SQLSTATES: Readonly<Record<string, string>> = {
-  TARGET_UNREACHABLE: "08001",
-  TARGET_REFUSED_LOGIN: "28000",
-  TARGET_TLS: "08001",
-  SPOOL_FULL: "53100",
-  DRAINING: "57P03",
-};
-
-function rootsOf({ roots: { frontend, backend } }: PostgresRelay): FinalRoots {
-  return {
-    frontend: { entries: frontend.count, root: frontend.root },
-    backend: { entries: backend.count, root: backend.root },
-  };
-}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -76,3 +76,12 @@ export function withBudget(
     },
   };
 }
+
+/** What Postgres calls a target that could not be opened. */
+export const SQLSTATES: Readonly<Record<string, string>> = {
+  TARGET_UNREACHABLE: "08001",
+  TARGET_REFUSED_LOGIN: "28000",
+  TARGET_TLS: "08001",
+  SPOOL_FULL: "53100",
+  DRAINING: "57P03",
+};

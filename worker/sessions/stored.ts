@@ -1,6 +1,6 @@
 /** What a session keeps in its object's storage: enough to close it properly after a reset of the object. */
 
-import type { SegmentHeader } from "../../wire/recording.ts";
+import type { RecordingRoots, SegmentHeader } from "../../wire/recording.ts";
 import type { Actor } from "../audit/events.ts";
 import type { SessionTotals } from "../audit/store.ts";
 
@@ -8,6 +8,14 @@ import type { SessionTotals } from "../audit/store.ts";
 export interface FinalRoots {
   readonly frontend: { readonly entries: number; readonly root: string };
   readonly backend: { readonly entries: number; readonly root: string };
+}
+
+/** The roots as they stand. */
+export function rootsOf({ frontend, backend }: RecordingRoots): FinalRoots {
+  return {
+    frontend: { entries: frontend.count, root: frontend.root },
+    backend: { entries: backend.count, root: backend.root },
+  };
 }
 
 export interface EndedSession extends SessionTotals {
