@@ -32,6 +32,9 @@ const MAX_WAITING = 16 * 1024 * 1024;
 /** Reading from the target pauses while the client has this much unsent. */
 const MAX_UNSENT = 1024 * 1024;
 
+/** How long the API server's words about a refused stream are waited for, milliseconds. */
+const REFUSAL_PATIENCE = 5000;
+
 type StatementEvent = Parameters<RequestHost["record"]>[0] & { t: "statement" };
 
 /** Answers the upgrade and runs the stream. Errors before the upgrade are thrown as `ChannelError`. */
@@ -162,7 +165,8 @@ abstract class KubeStream {
     const { status, upgraded } = answer.head;
     // K5: a stream only after the API server's own 101.
     if (status !== 101 || upgraded === null) {
-      const body = await readAnswer(answer, 64 * 1024);
+      // Only an error says something; a server that never ends its answer is not waited for.
+      const body = status < 400 ? null : await within(readAnswer(answer, 64 * 1024), REFUSAL_PATIENCE);
       this.channel.abort("TARGET_REFUSED", "the API server refused the stream");
       this.refused(body);
       this.end("TARGET_REFUSED", false);
@@ -428,6 +432,14 @@ class ForwardStream extends KubeStream {
   protected told(): void {}
   protected finished(): void {}
   protected ended(): void {}
+}
+
+/** What a promise gives, or null when it takes too long or fails. */
+function within<T>(work: Promise<T>, ms: number): Promise<T | null> {
+  return Promise.race([
+    work.catch(() => null),
+    new Promise<null>((resolve) => setTimeout(() => resolve(null), ms)),
+  ]);
 }
 
 /** Bytes that the socket has not sent yet; runtimes without the property send at once. */
