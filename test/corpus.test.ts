@@ -74,14 +74,13 @@ describe
       rmSync(folder, { recursive: true, force: true });
     });
 
+    /** Sessions start with the path of the reference; the gate takes what is pinned anyway. */
+    const options = "-c search_path=public,pg_temp";
     const gated: Run = (database, sql, params) =>
-      runWithDriver({ connectionString: proxies.get(database)!.url }, sql, params);
+      runWithDriver({ connectionString: proxies.get(database)!.url, options }, sql, params);
     const raw: Run = (database, sql, params) =>
       runWithDriver(
-        {
-          ...{ host: "127.0.0.1", port: server.port, user: "postgres", database },
-          options: "-c search_path=public,pg_temp",
-        },
+        { ...{ host: "127.0.0.1", port: server.port, user: "postgres", database }, options },
         sql,
         params,
       );
@@ -105,10 +104,7 @@ describe
           stderr: out.stderr.replace(/^HINT:.*\n/gm, ""),
         };
       };
-      const direct = shown(
-        `postgres://postgres@127.0.0.1:${server.port}/na`,
-        "-c search_path=public,pg_temp",
-      );
+      const direct = shown(`postgres://postgres@127.0.0.1:${server.port}/na`, options);
       expect(direct.lines.length).toBeGreaterThan(1000);
       expect(shown(proxies.get("na")!.url, "")).toEqual(direct);
     });

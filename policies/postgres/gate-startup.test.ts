@@ -46,6 +46,16 @@ describe("the start of a session", () => {
   test.each([
     ["P3 wire-01 options", { options: "-c search_path=evil,public" }],
     ["P3 options -c role", { options: "-c role=postgres" }],
+    ["P3 options in other spellings", { options: "-csearch_path=evil" }],
+    ["P3 options --search-path", { options: "--search-path=evil" }],
+    ["P3 options with an escaped blank", { options: "-c search_path=public,\\ evil" }],
+    ["P3 options behind a harmless one", { options: "-c jit=off -c row_security=off" }],
+    ["P3 options that are no settings", { options: "-d 5" }],
+    ["P3 options that end too early", { options: "-c jit=off -c" }],
+    ["P3 options with a quote", { options: "-c TimeZone=x';drop\\ table\\ t;--" }],
+    ["P3 options in options", { options: "-c options=-crole=postgres" }],
+    ["P3 options with a user", { options: "-c user=postgres" }],
+    ["P3 options that make it writable", { options: "-c default_transaction_read_only=off" }],
     ["P3 search_path", { search_path: "evil, public" }],
     ["P3 session_preload_libraries", { session_preload_libraries: "x" }],
     ["P3 role", { role: "postgres" }],
@@ -62,6 +72,23 @@ describe("the start of a session", () => {
     expect(got()).toEqual(["E 42501"]);
     expect(ends[0]?.code).toBe("STARTUP_PARAMETER_REFUSED");
     expect(sent().length).toBe(0);
+  });
+
+  test.each([
+    ["the pinned path itself", "-c search_path=public,pg_temp", ""],
+    ["the pinned path as people write it", "-csearch_path=public", ""],
+    [
+      "what drivers set",
+      "-c jit=off --client-min-messages=warning",
+      "SET jit TO 'off'; SET client_min_messages TO 'warning'",
+    ],
+    ["an escaped blank", "-c DateStyle=ISO,\\ MDY", "SET DateStyle TO 'ISO, MDY'"],
+  ])("options with %s are settings like others", (_name, options, text) => {
+    const { gate, ends, sent } = open({}, false);
+    gate.opened({ parameters, serverVersion: 180004 });
+    gate.fromClient(startupMessage({ user: "someone", options }));
+    expect(ends).toEqual([]);
+    expect(new TextDecoder().decode(sent()).slice(5, -1)).toBe(text);
   });
 
   test("P3 duplicate keys and a missing user are refused, a missing database is the user's", () => {

@@ -11,6 +11,7 @@ import { TransactionStatus } from "../../wire/postgres/messages.ts";
 import type { StartupPacket } from "../../wire/postgres/startup.ts";
 import type { TaskLimits } from "../task.ts";
 import type { ClientStartup, GateReason } from "./gate-types.ts";
+import { SEARCH_PATH } from "./settings.ts";
 
 /** Newest protocol 3 minor version spoken here. */
 export const NEWEST_MINOR = 2;
@@ -36,6 +37,9 @@ const harmless: Readonly<Record<string, { readonly name: string; readonly value:
   intervalstyle: { name: "IntervalStyle", value: /^[A-Za-z_]{1,32}$/ },
   timezone: { name: "TimeZone", value: /^[A-Za-z0-9_+\-/:<>., ]{1,64}$/ },
   extra_float_digits: { name: "extra_float_digits", value: /^-?\d{1,2}$/ },
+  client_min_messages: { name: "client_min_messages", value: /^[A-Za-z0-9]{1,16}$/ },
+  jit: { name: "jit", value: /^(on|off|true|false)$/i },
+  default_transaction_read_only: { name: "default_transaction_read_only", value: /^(on|true)$/i },
 };
 /** Timeouts in milliseconds: a client may shorten, never switch off. */
 const timeouts = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
@@ -66,7 +70,11 @@ export function readStartup(
   const settings: [string, string][] = [];
   const unsupported: string[] = [];
   const parameters: Record<string, string> = {};
-  for (const [name, value] of packet.parameters) {
+  const options = optionSettings(seen.get("options") ?? "");
+  const asked = packet.parameters.flatMap(([name, value]) =>
+    name.toLowerCase() === "options" ? (options ?? [[name, value] as const]) : [[name, value] as const],
+  );
+  for (const [name, value] of asked) {
     const verdict = checkParameter(name, value, limits);
     if (verdict === "unsupported") unsupported.push(name);
     else if (verdict === "refused") {
@@ -105,8 +113,10 @@ function checkParameter(
       return value.toLowerCase() === "on" ? "known" : "refused";
     case "replication":
       return ["false", "off", "no", "0"].includes(value.toLowerCase()) ? "known" : "refused";
+    case "search_path":
+      return isPinnedPath(value) ? "known" : "refused";
     case "options":
-      return value.trim() === "" ? "known" : "refused";
+      return "refused";
   }
   if (timeouts.includes(key)) {
     const milliseconds = /^\d{1,9}$/.test(value) ? Number(value) : 0;
@@ -115,6 +125,38 @@ function checkParameter(
   }
   const setting = Object.hasOwn(harmless, key) ? harmless[key] : undefined;
   return setting?.value.test(value) ? { name: setting.name } : "refused";
+}
+
+/** Startup parameters that are no settings: the server takes them in the packet only. */
+const PACKET_ONLY = /^(user|database|replication|options|_pq_\..*)$/i;
+
+/**
+ * The settings in the parameter `options`, where words are divided by blanks and a backslash keeps the next character
+ * (pg_split_opts in PostgreSQL's postinit.c); null when it has anything but `-c name=value` and `--name=value`.
+ */
+function optionSettings(options: string): (readonly [name: string, value: string])[] | null {
+  const words = (options.match(/(?:\\.|[^\s\\])+/gs) ?? []).map((word) => word.replace(/\\(.)/gs, "$1"));
+  const settings: (readonly [string, string])[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    const text = word === "-c" ? words[++at] : /^(?:-c|--)(?=.)/.test(word) ? word.slice(2) : undefined;
+    const equals = text?.indexOf("=") ?? -1;
+    if (text === undefined || equals < 1) return null;
+    const name = text.slice(0, equals).replaceAll("-", "_");
+    if (PACKET_ONLY.test(name)) return null;
+    settings.push([name, text.slice(equals + 1)]);
+  }
+  return settings;
+}
+
+/** True for the path that every session has anyway (pins.ts), with or without its last part. */
+function isPinnedPath(value: string): boolean {
+  const schemas = value.split(",").map((part) => part.trim().replace(/^"(.*)"$/, "$1"));
+  return (
+    schemas.length > 0 &&
+    schemas.length <= SEARCH_PATH.length &&
+    schemas.every((one, i) => one === SEARCH_PATH[i])
+  );
 }
 
 /** The spellings of UTF-8 that PostgreSQL takes (it compares letters and digits only), and clients' quotes. */
