@@ -151,6 +151,13 @@ describe("the first day", () => {
       "allow",
       "deny",
     ]);
+    const cast = (await system.wicket(["play", id, "--format", "cast"])).stdout.trim().split("\n");
+    expect(JSON.parse(cast[0]!)).toMatchObject({ version: 2, width: 120 });
+    expect(JSON.parse(cast[1]!)).toEqual([expect.any(Number), "o", expect.stringContaining("1. ")]);
+    expect(cast.length).toBe(1 + json.statements.length);
+    expect((await system.wicket(["play", id, "--speed", "1000"])).stdout).toBe(play.stdout);
+    expect((await system.wicket(["play", id, "--speed", "0"])).code).toBe(2);
+    expect((await system.wicket(["play", id, "--terminal", "1"])).stderr).toContain("TERMINAL_UNKNOWN");
     expect((await system.wicket(["play", id], { as: "omar" })).code).toBe(2);
     await proxy.stop();
   });

@@ -1,6 +1,8 @@
 /** `wicket play SESSION`: each statement, its decision and the rows as the person saw them. */
-import { Command } from "commander";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command, Option } from "commander";
 import {
+  type PlayedResult,
   type PlayedStatement,
   type Transcript,
   TranscriptReader,
@@ -21,8 +23,14 @@ import { inert, inertLines } from "../recording/inert.ts";
 import { out, outJson, perform, say, styled, table } from "../terminal.ts";
 import { type SessionRow, when } from "./sessions.ts";
 
+/** Longest silence with --speed, milliseconds of the session. */
+const SILENCE_MS = 2_000;
+
 interface PlayOptions extends EdgeOptions {
   readonly rows: string;
+  readonly format?: "text" | "json" | "cast";
+  readonly speed?: string;
+  readonly terminal?: string;
 }
 
 interface SegmentList {
@@ -35,6 +43,11 @@ export function playCommand(): Command {
     .description("Show a session back: each statement, its decision, and the masked rows")
     .argument("<session>")
     .option("--rows <n>", "at most so many rows of each result", "50")
+    .addOption(
+      new Option("--format <format>", "text, json, or cast (asciicast v2)").choices(["text", "json", "cast"]),
+    )
+    .option("--speed <factor>", "in its own time, so many times as fast; silence of over 2 s is cut short")
+    .option("--terminal <n>", "the terminal of request n, as an asciicast")
     .addOption(edgeOption())
     .addOption(tokenOption())
     .addOption(jsonOption())
@@ -44,17 +57,40 @@ export function playCommand(): Command {
 async function play(id: string, options: PlayOptions): Promise<number> {
   const rows = Number(options.rows);
   if (!Number.isSafeInteger(rows) || rows < 0) throw fail(exit.usage, "ROWS_INVALID", "--rows is a number");
+  const speed = options.speed === undefined ? null : Number(options.speed);
+  if (speed !== null && !(speed > 0 && speed <= 1000))
+    throw fail(exit.usage, "SPEED_INVALID", "--speed is a number above 0");
   const edge = openEdge(options);
   const path = `/api/sessions/${encodeURIComponent(id)}`;
   const session = await call<SessionRow>(edge, path);
   const list = await call<SegmentList>(edge, `${path}/recording`);
-  const { transcript, reason } = await read(edge, path, session.id, list, rows);
-  if (options.json) {
+  const terminal = options.terminal === undefined ? null : Number(options.terminal);
+  const { transcript, reason, cast } = await read(edge, path, session.id, list, rows, terminal);
+  if (terminal !== null) {
+    if (cast.length === 0)
+      throw fail(
+        exit.usage,
+        "TERMINAL_UNKNOWN",
+        `request ${options.terminal} of the session has no terminal`,
+      );
+    for (const line of cast) out(line);
+    return exit.ok;
+  }
+  if (options.format === "cast") {
+    for (const line of castOf(session, transcript)) out(line);
+    return exit.ok;
+  }
+  if (options.json || options.format === "json") {
     outJson({ session, verified: true, complete: reason !== null, end: reason, ...transcript });
     return exit.ok;
   }
   heading(session);
-  for (const statement of transcript.statements) showStatement(statement, session.started);
+  let before = transcript.statements[0]?.at ?? 0;
+  for (const statement of transcript.statements) {
+    if (speed !== null) await sleep(Math.min(Math.max(0, statement.at - before), SILENCE_MS) / speed);
+    before = statement.at;
+    for (const line of statementLines(statement, session.started)) out(line);
+  }
   for (const { at, kind, text } of transcript.facts) out(`${when(at)}  ${kind}: ${inert(text)}`);
   if (transcript.elided) say("Rows of this task are not recorded (recording level: statements).");
   if (reason === null) {
@@ -72,7 +108,9 @@ async function read(
   session: string,
   list: SegmentList,
   rows: number,
-): Promise<{ transcript: Transcript; reason: string | null }> {
+  terminal: number | null,
+): Promise<{ transcript: Transcript; reason: string | null; cast: string[] }> {
+  const cast: string[] = [];
   const chain = new ChainVerifier(session);
   const reader = new TranscriptReader(rows);
   for (const { sequence } of list.segments) {
@@ -81,9 +119,32 @@ async function read(
     if (!segment.ok) {
       throw fail(exit.integrity, segment.code, `the recording is damaged: ${segment.message}`);
     }
-    for (const entry of segment.entries) reader.entry(entry);
+    for (const entry of segment.entries) {
+      reader.entry(entry);
+      const line = terminal !== null && entry.kind === "event" ? castLine(entry.bytes, terminal) : null;
+      if (line !== null) cast.push(line);
+    }
   }
-  return { transcript: reader.transcript, reason: chain.final?.reason ?? null };
+  return { transcript: reader.transcript, reason: chain.final?.reason ?? null, cast };
+}
+
+/** The line of the terminal of request `n` in an event; null when it is another event. */
+function castLine(bytes: Uint8Array, n: number): string | null {
+  const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
+    event?: { t: string; n: number; line: string };
+  };
+  return event?.t === "cast" && event.n === n ? event.line.trimEnd() : null;
+}
+
+/** The transcript as an asciicast v2: each statement at its time, as `play` prints it. */
+function castOf(session: SessionRow, transcript: Transcript): string[] {
+  const title = inert(`${session.task} on ${session.resource}`);
+  const header = { version: 2, width: 120, height: 40, timestamp: Math.floor(session.started / 1000), title };
+  const events = transcript.statements.map((statement) => {
+    const text = statementLines(statement, session.started).map((line) => `${line}\r\n`);
+    return JSON.stringify([Math.max(0, statement.at - session.started) / 1000, "o", text.join("")]);
+  });
+  return [JSON.stringify(header), ...events];
 }
 
 function heading(session: SessionRow): void {
@@ -99,32 +160,39 @@ function heading(session: SessionRow): void {
   out(`session ${session.id}: ${end}`);
 }
 
-function showStatement(statement: PlayedStatement, started: number): void {
+function statementLines(statement: PlayedStatement, started: number): string[] {
+  const lines: string[] = [];
   const { n, at, text, decision, outcome, params } = statement;
   const seconds = ((at - started) / 1000).toFixed(1);
-  out("");
+  lines.push("");
   const [first = "", ...more] = inertLines(text).split("\n");
-  out(styled("bold", `${n}. +${seconds}s  ${first}`));
-  for (const line of more) out(`   ${line}`);
+  lines.push(styled("bold", `${n}. +${seconds}s  ${first}`));
+  for (const line of more) lines.push(`   ${line}`);
   params.forEach((value, i) => {
-    out(`   $${i + 1} = ${inert(typeof value === "string" ? value : JSON.stringify(value))}`);
+    lines.push(`   $${i + 1} = ${inert(typeof value === "string" ? value : JSON.stringify(value))}`);
   });
-  out(`   ${decisionText(statement)}`);
+  lines.push(`   ${decisionText(statement)}`);
   for (const result of statement.results) {
     if (result.columns.length > 0) {
-      const lines = table(
-        result.columns.map((title) => ({ title: inert(title) })),
+      const rows = table(
+        result.columns.map((name, i) => ({ title: inert(name) + markWords(result.marks[i]) })),
         result.rows.map(nullShown),
       );
-      for (const line of lines.split("\n")) out(`   ${line}`);
-      if (result.count > result.rows.length) out(`   … ${result.count - result.rows.length} more rows`);
+      for (const line of rows.split("\n")) lines.push(`   ${line}`);
+      if (result.count > result.rows.length)
+        lines.push(`   … ${result.count - result.rows.length} more rows`);
     }
-    if (result.tag) out(`   ${inert(result.tag)}`);
+    if (result.tag) lines.push(`   ${inert(result.tag)}`);
   }
-  if (outcome === null) out("   (the session ended before it was done)");
+  if (outcome === null) lines.push("   (the session ended before it was done)");
   else if (!outcome.ok && decision.effect === "allow") {
-    out(styled("red", `   error ${outcome.sqlstate ?? ""}: ${inert(outcome.message ?? "")}`));
+    lines.push(styled("red", `   error ${outcome.sqlstate ?? ""}: ${inert(outcome.message ?? "")}`));
   }
+  return lines;
+}
+
+function markWords(mark: PlayedResult["marks"][number] | undefined): string {
+  return mark ? ` (${mark})` : "";
 }
 
 function decisionText({ decision, outcome }: PlayedStatement): string {
