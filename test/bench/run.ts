@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { decisions } from "./decisions.ts";
 import { kubernetes } from "./kubernetes.ts";
@@ -25,6 +25,9 @@ const PARTS: Readonly<Record<string, (lab: Lab) => Promise<Report>>> = {
   recording,
   kubernetes,
 };
+const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+/** Above it others use the processors, and figures say little. */
+const BUSY = 0.5;
 const root = join(import.meta.dirname, "..", "..");
 const page = join(root, "docs", "performance.md");
 
@@ -38,11 +41,18 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const write = !args.includes("--no-write");
+  const load = loadavg()[0]!;
+  if (load > BUSY)
+    console.error(`load average ${load.toFixed(1)}: others use this machine, so figures say little`);
   let failed = 0;
   const stops = new Stops();
   const interrupted = (): void => void stops.run().finally(() => process.exit(130));
-  process.once("SIGINT", interrupted);
-  process.once("SIGTERM", interrupted);
+  // Miniflare would end the process itself, in the middle of stopping.
+  process.on("newListener", (event, listener) => {
+    if (SIGNALS.includes(event as NodeJS.Signals) && listener !== interrupted)
+      queueMicrotask(() => process.off(event, listener));
+  });
+  for (const signal of SIGNALS) process.on(signal, interrupted);
   const lab = new Lab(stops);
   for (const name of names.length > 0 ? names : Object.keys(PARTS)) {
     console.log(`\n${name}`);
@@ -51,7 +61,7 @@ async function main(args: readonly string[]): Promise<number> {
       const text = reportText(await PARTS[name]!(lab));
       console.log(`${text}\n(${Math.round((performance.now() - start) / 1000)} s)`);
       if (write) {
-        const facts = `\`npm run bench -- ${name}\`, ${machine()}`;
+        const facts = `\`npm run bench -- ${name}\`, ${machine()}, load average before ${load.toFixed(1)}`;
         writeFileSync(page, putSection(readFileSync(page, "utf8"), name, `${text}\n\n${facts}`));
       }
     } catch (error) {
