@@ -45,7 +45,7 @@ async function main(): Promise<number> {
     for (const file of suiteFiles(folder)) {
       if (only && file !== "test_setup.sql" && !only.includes(file)) continue;
       const [statements, started] = [run.findings.statements, performance.now()];
-      await run.file(file);
+      await run.file(file).catch((error: unknown) => console.error(`${file} was left: ${String(error)}`));
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       console.log(`${file}: ${run.findings.statements - statements} statements, ${seconds} s`);
     }
