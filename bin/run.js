@@ -10,6 +10,7 @@ const COMMANDS = {
   test: ["scripts/test.ts"],
   check: ["scripts/check.ts"],
   bench: ["test/bench/run.ts"],
+  chaos: ["test/chaos/chaos.ts"],
 };
 
 /** True when what is installed is what the lockfile says: npm keeps a copy of it inside node_modules. */

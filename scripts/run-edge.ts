@@ -10,6 +10,8 @@ export interface EdgeSettings {
   readonly host: string;
   /** Must be free: the edge's origin is known before it runs. */
   readonly port: number;
+  /** How it is reached, when that is another way than host and port. */
+  readonly origin?: string;
   /** As the Worker's `ISSUERS`. */
   readonly issuers: readonly object[];
   readonly adminGroups: readonly string[];
@@ -42,7 +44,7 @@ export interface RunningEdge {
 /** Starts the edge and brings its database up to date. */
 export async function runEdge(settings: EdgeSettings, bundle?: WorkerBundle): Promise<RunningEdge> {
   const worker = bundle ?? (await bundleWorker());
-  const origin = `http://${settings.host}:${settings.port}`;
+  const origin = settings.origin ?? `http://${settings.host}:${settings.port}`;
   const options = (policies: string | undefined) => miniflareOptions(settings, worker, origin, policies);
   const miniflare = new Miniflare(options(settings.policies));
   try {

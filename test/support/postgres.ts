@@ -43,10 +43,12 @@ export function debianServers(): { readonly major: number; readonly programs: st
 /**
  * Starts a server; `settings` are given as `-c name=value`. Takes about two seconds.
  * @param programs folder of `initdb` and `postgres`; the embedded ones when left out
+ * @param log takes what the server writes to its log, in pieces
  */
 export async function startPostgres(
   settings: Record<string, string> = {},
   programs?: string,
+  log?: (text: string) => void,
 ): Promise<TestPostgres> {
   const owner = process.getuid?.() === 0 ? unprivileged() : null;
   const folder = mkdtempSync(join(tmpdir(), "wicket-pg-"));
@@ -76,6 +78,7 @@ export async function startPostgres(
       ...as,
       stdio: ["ignore", "ignore", "pipe"],
     });
+    if (log) server.stderr!.on("data", (text) => log(String(text)));
     await ready(server);
     const kill = () => server.kill("SIGQUIT");
     process.once("exit", kill);

@@ -1,0 +1,160 @@
+/**
+ * What PostgreSQL says that it was asked, held against what the recordings say: every statement that reached the
+ * database is in the recording of its session, in order, once; and every recording has its end.
+ */
+import { readFileSync } from "node:fs";
+import { ChainVerifier } from "../../wire/recording.ts";
+import type { Parts } from "./parts.ts";
+
+/** Marks a statement of the load: `'chaos-<n>'` stands in its text. */
+const TAG = /'(chaos-\d+)'/g;
+
+export interface Proof {
+  readonly sessions: number;
+  /** Statements of the load that reached the database. */
+  readonly reached: number;
+  /** Statements of the load in recordings: some were written down and then not sent. */
+  readonly recorded: number;
+  /** What is wrong; empty = complete. */
+  readonly faults: readonly string[];
+}
+
+/** Tags by session, in the order of PostgreSQL's own log. */
+export function readStatementLog(path: string): Map<string, string[]> {
+  const bySession = new Map<string, string[]>();
+  for (const line of readFileSync(path, "utf8").split("\n")) {
+    const found = /^wicket\/([^\t]+)\tLOG: +(?:statement|execute [^:]*): (.*)$/.exec(line);
+    if (!found) continue;
+    for (const [, tag] of found[2]!.matchAll(TAG)) {
+      const tags = bySession.get(found[1]!) ?? [];
+      tags.push(tag!);
+      bySession.set(found[1]!, tags);
+    }
+  }
+  return bySession;
+}
+
+/** What of `asked` is not in `recorded`, or not in the same order. */
+export function lacking(asked: readonly string[], recorded: readonly string[]): string[] {
+  const missing: string[] = [];
+  let at = 0;
+  for (const tag of asked) {
+    const found = recorded.indexOf(tag, at);
+    if (found < 0) missing.push(tag);
+    else at = found + 1;
+  }
+  return missing;
+}
+
+interface SessionRow {
+  readonly id: string;
+  readonly started: number;
+  readonly ended: number | null;
+}
+
+/** Waits until every session is over and its recording whole, at most `patience` ms, and compares. */
+export async function prove(parts: Parts, patience: number): Promise<Proof> {
+  const token = await parts.token("ada");
+  const get = async (path: string): Promise<Response> => {
+    for (;;) {
+      const answer = await fetch(parts.origin + path, {
+        headers: { authorization: `Bearer ${token}` },
+      }).catch(() => null);
+      if (answer && answer.status < 500) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  };
+  const reached = readStatementLog(parts.statements);
+  const sessions = await allSessions(get);
+  const known = new Set(sessions.map(({ id }) => id));
+  const faults = [...reached.keys()]
+    .filter((id) => !known.has(id))
+    .map((id) => `the session ${id} reached the database and is not in the list`);
+  const end = Date.now() + patience;
+  let recorded = 0;
+  const seen = new Map<string, string>();
+  for (const { id } of sessions) {
+    const asked = reached.get(id) ?? [];
+    const recording = await whole(get, id, end);
+    if (recording === null) {
+      // A session that never came to its database has no recording.
+      if (asked.length > 0)
+        faults.push(`the recording of ${id} is not whole; ${asked.length} statements reached the database`);
+      continue;
+    }
+    if (!recording.ok) {
+      faults.push(`the recording of ${id}: ${recording.message}`);
+      continue;
+    }
+    const { tags } = recording;
+    recorded += tags.length;
+    for (const tag of tags) {
+      const other = seen.get(tag);
+      if (other) faults.push(`${tag} is recorded twice, in ${other} and in ${id}`);
+      seen.set(tag, id);
+    }
+    for (const tag of lacking(asked, tags)) {
+      faults.push(`${tag} reached the database in ${id} and is not in its recording, or out of order`);
+    }
+  }
+  const count = [...reached.values()].reduce((sum, tags) => sum + tags.length, 0);
+  return { sessions: sessions.length, reached: count, recorded, faults };
+}
+
+async function allSessions(get: (path: string) => Promise<Response>): Promise<SessionRow[]> {
+  const all = new Map<string, SessionRow>();
+  let before = "";
+  for (;;) {
+    const answer = (await (await get(`/api/sessions?all=1&limit=500${before}`)).json()) as {
+      sessions: SessionRow[];
+    };
+    const fresh = answer.sessions.filter(({ id }) => !all.has(id));
+    for (const row of fresh) all.set(row.id, row);
+    if (fresh.length === 0) return [...all.values()];
+    before = `&before=${Math.min(...fresh.map(({ started }) => started)) + 1}`;
+  }
+}
+
+type Read = { readonly ok: true; readonly tags: string[] } | { readonly ok: false; readonly message: string };
+
+/** The recording once it has its end; null when it does not come. */
+async function whole(
+  get: (path: string) => Promise<Response>,
+  id: string,
+  end: number,
+): Promise<Read | null> {
+  for (;;) {
+    // Looking at a session is also what closes one that its object has forgotten.
+    const row = (await (await get(`/api/sessions/${id}`)).json()) as SessionRow;
+    const list = (await (await get(`/api/sessions/${id}/recording`)).json()) as {
+      segments: { sequence: number }[];
+      final: string | null;
+    };
+    if (row.ended !== null && list.final !== null) return read(get, id, list.segments);
+    if (row.ended !== null && list.segments.length === 0 && Date.now() > row.ended + 5_000) return null;
+    if (Date.now() > end) return null;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+async function read(
+  get: (path: string) => Promise<Response>,
+  id: string,
+  segments: readonly { sequence: number }[],
+): Promise<Read> {
+  const chain = new ChainVerifier(id);
+  const tags: string[] = [];
+  for (const { sequence } of segments) {
+    const answer = await get(`/api/sessions/${id}/recording/${sequence}`);
+    const segment = chain.next(new Uint8Array(await answer.arrayBuffer()));
+    if (!segment.ok) return { ok: false, message: segment.message };
+    for (const { kind, bytes } of segment.entries) {
+      if (kind !== "event") continue;
+      const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
+        event?: { t: string; text: string };
+      };
+      if (event?.t === "statement") for (const [, tag] of event.text.matchAll(TAG)) tags.push(tag!);
+    }
+  }
+  return chain.final ? { ok: true, tags } : { ok: false, message: "it has no end" };
+}
