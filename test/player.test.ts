@@ -17,7 +17,7 @@ let small: MadeSession;
 
 beforeAll(async () => {
   edge = await startIdentityEdge();
-  browser = await launchBrowser();
+  if (withBrowser) browser = await launchBrowser();
   small = new MadeSession();
   small.statement({
     text: "SELECT id, email AS mail, email, total FROM customers -- the customer\nWHERE id = 7",

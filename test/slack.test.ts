@@ -64,7 +64,7 @@ beforeAll(async () => {
       };
     },
   });
-  browser = await launchBrowser();
+  if (withBrowser) browser = await launchBrowser();
 });
 afterAll(async () => {
   await browser?.close();
