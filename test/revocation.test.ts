@@ -197,3 +197,21 @@ test("A6 a single-use grant starts one session, however many ask at the same mom
     "it is used up",
   );
 });
+
+test("sessions of one grant share its budget, also at the same time; then it is used up", async () => {
+  const one = await opened("thrifty");
+  const two = new pg.Client(one.proxy.url);
+  const gone = new Promise<void>((resolve) => two.once("end", () => resolve()));
+  two.on("error", () => {});
+  await two.connect();
+  const read = (client: pg.Client) => client.query("select i from generate_series(1, 60) i");
+  await Promise.all([read(one.client), read(two)]);
+  // Each has read less than the budget; together they have read more.
+  await Promise.all([one.ended, gone]);
+  await over(one, "GRANT_USED");
+  const used = await system.until(async () => {
+    const { body } = await system.api("tina", `/api/requests/${one.grant}`);
+    return body.status === "used" && body;
+  }, "the grant is used");
+  expect(used.spent).toMatchObject({ sessions: 2, rows: 120 });
+});

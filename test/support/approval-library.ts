@@ -50,6 +50,11 @@ approval: { from: { groups: [support-leads] }, count: 2, expires: 15m }
   hasty: `${base("hasty")}${reads}session: { ttl: 30m, idle: 5m }
 approval: { from: { groups: [support-leads] }, count: 1, expires: 2s }
 `,
+  /** A small budget for all sessions of the grant together. */
+  thrifty: `${base("thrifty")}${reads}limits: { rows: 100 }
+session: { ttl: 30m, idle: 5m }
+approval: { from: { groups: [support-leads] }, count: 1, expires: 15m }
+`,
   /** Break-glass: without the yes, twice a day, reviewed by mia's group. */
   glass: `${base("glass")}${reads}session: { ttl: 30m, idle: 5m }
 approval:

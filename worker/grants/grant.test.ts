@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { askFor } from "./frozen-ask.ts";
 import {
   approve,
-  askFor,
   deny,
   endSession,
   type Grant,

@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { listEvents } from "../audit/store.ts";
 import { migrate } from "../audit/test-database.ts";
 import { disableIdentity, enableIdentity, rememberPerson } from "../identity/people.ts";
-import { askFor, type Grant, type HeldStatement } from "./grant.ts";
+import { askFor } from "./frozen-ask.ts";
+import type { Grant, HeldStatement } from "./grant.ts";
 import { listGrants } from "./ledger.ts";
 import type { GrantObject, HoldVerdict } from "./object.ts";
 import { type GrantsEnv, openGrant, sessionEnded, sessionStarted } from "./open.ts";
@@ -201,6 +202,22 @@ describe("sessions of a grant", () => {
     await sessionEnded(env, grant.id, "m1", { statements: 2, rows: 10, bytes: 5 });
     await sessionEnded(env, grant.id, "m1", { statements: 2, rows: 10, bytes: 5 });
     expect(await start("m3")).toMatchObject({ ok: true, grant: { budget: { rows: 490, statements: 198 } } });
+  });
+  test("sessions that run at the same time share one budget", async () => {
+    const grant = await approved();
+    await fakeSessions(grant.id);
+    const start = (sid: string) => sessionStarted(env, grant.id, { sid, taskDigest });
+    const spent = (sid: string, rows: number) =>
+      owner(grant.id).sessionSpent(grant.id, sid, { statements: 1, rows, bytes: 0 });
+    expect(await start("b1")).toMatchObject({ ok: true, grant: { budget: { rows: 500 } } });
+    expect(await spent("b1", 300)).toBe(false);
+    expect(await start("b2")).toMatchObject({ ok: true, grant: { budget: { rows: 200, statements: 199 } } });
+    expect(await spent("b2", 199)).toBe(false);
+    expect(await spent("unknown", 500)).toBe(false);
+    expect(await spent("b2", 200)).toBe(true);
+    await sessionEnded(env, grant.id, "b2", { statements: 1, rows: 200, bytes: 0 });
+    expect(await spent("b1", 300)).toBe(true);
+    expect(await start("b3")).toMatchObject({ ok: false, code: "GRANT_USED" });
   });
   test("A6 revoke against start: nothing runs under a revoked grant", async () => {
     for (let round = 0; round < 10; round++) {

@@ -52,6 +52,8 @@ const MAX_OPEN_REQUESTS = 20;
 
 export class GrantObject extends DurableObject<GrantEnv> {
   readonly #book: GrantBook;
+  /** What the sessions that run have used, as far as they told; told again after a reset. */
+  readonly #running = new Map<string, Omit<Spent, "sessions">>();
 
   constructor(ctx: DurableObjectState, env: GrantEnv) {
     super(ctx, env);
@@ -282,13 +284,33 @@ export class GrantObject extends DurableObject<GrantEnv> {
     const open = this.#book.open.list();
     const result = startSession(grant, { taskDigest: session.taskDigest, open: open.length });
     if (!result.ok) return result;
+    const running = new Set(this.#book.open.list(id).map((one) => one.sid));
+    const told = [...this.#running].filter(([sid]) => running.has(sid)).map(([, used]) => used);
+    const { budget } = withSpent(result.grant, told);
+    if (Object.values(budget).some((left) => left === 0))
+      return refuse(403, "GRANT_USED", "the grant's budget is used up");
     this.#book.save(result.grant);
     this.#book.open.add({ sid: session.sid, grant: id, deadline: grant.expires });
     this.ctx.waitUntil(this.#book.publish());
-    return {
-      ok: true,
-      grant: { id, expires: grant.expires, budget: remaining(result.grant), approvals: grant.approvals },
-    };
+    return { ok: true, grant: { id, expires: grant.expires, budget, approvals: grant.approvals } };
+  }
+
+  /** What a session has used so far. True when the budget of the grant is used up by all its sessions together. */
+  sessionSpent(id: string, sid: string, used: Omit<Spent, "sessions">): boolean {
+    const grant = this.#book.find(id, this.#book.now());
+    if (grant?.status !== "active") return false;
+    const running = new Set(this.#book.open.list(id).map((one) => one.sid));
+    if (!running.has(sid)) return false;
+    this.#running.set(sid, used);
+    for (const known of this.#running.keys()) if (!running.has(known)) this.#running.delete(known);
+    const { budget } = withSpent(grant, [...this.#running.values()]);
+    const over = Object.values(budget).some((left) => left === 0);
+    if (over) {
+      // The others may be idle, and would not ask again.
+      this.#book.open.queueKills(id, "GRANT_USED", "the budget of the grant is used up");
+      this.ctx.waitUntil(this.#book.runKills());
+    }
+    return over;
   }
 
   /** A session ended, by itself or killed. Says nothing for a session that is not open. */
@@ -298,6 +320,7 @@ export class GrantObject extends DurableObject<GrantEnv> {
     const grant = this.#book.find(id, now);
     if (!grant) return;
     const open = this.#book.open.list(id).length;
+    this.#running.delete(sid);
     const next = endSession(grant, totals, open);
     this.#book.save(next);
     for (const held of this.#book.all(now)) {
@@ -374,6 +397,17 @@ function frozen(ask: GrantAsk): GrantAsk {
     ...{ kind, requester, actor, task, taskDigest, refs, resource, params, reason, description },
     ...{ durationMs, approval, emergency, maxConcurrent, budget, parent, statement },
   };
+}
+
+/** What is left of the budget when what runs is counted too. */
+function withSpent(
+  grant: Grant,
+  running: readonly Omit<Spent, "sessions">[],
+): { readonly budget: ReturnType<typeof remaining> } {
+  const sum = (key: "statements" | "rows" | "bytes"): number =>
+    running.reduce((all, one) => all + one[key], grant.spent[key]);
+  const spent = { ...grant.spent, statements: sum("statements"), rows: sum("rows"), bytes: sum("bytes") };
+  return { budget: remaining({ ...grant, spent }) };
 }
 
 function unknown(): GrantRefusal {

@@ -1,7 +1,8 @@
 /** Grants as the doors use them: the implicit exchange of the direct form, and grants by id. */
 import type { Identity, Task } from "../../policies/task.ts";
 import { personOf, rememberPerson, standingOf } from "../identity/people.ts";
-import { askFor, type Grant, type GrantRefusal, type GrantResult, refuse, type Spent } from "./grant.ts";
+import { askFor } from "./frozen-ask.ts";
+import { type Grant, type GrantRefusal, type GrantResult, refuse, type Spent } from "./grant.ts";
 import type { GrantObject, StartResult } from "./object.ts";
 import { slotOf, slotOfGrant } from "./slot.ts";
 

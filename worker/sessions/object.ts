@@ -29,8 +29,9 @@ import { Holds } from "./holds.ts";
 import { dialFor, factsOf, type Opened, refused, type SessionAsk, SQLSTATES, withBudget } from "./opening.ts";
 import { parser } from "./parser.ts";
 import { PostgresRelay, type RelayEnd, type Waiting } from "./relay.ts";
-import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, upgraded } from "./sockets.ts";
-import { rootsOf, SessionStore, type StoredSession } from "./stored.ts";
+import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, pause, upgraded } from "./sockets.ts";
+import { watchSpending } from "./spending.ts";
+import { rootsOf, SessionStore, type SessionSummary, type StoredSession } from "./stored.ts";
 import { hex, Ticket, unhex } from "./ticket.ts";
 
 /** How often a running session shows its counters, and how late a reset is noticed at most. */
@@ -41,22 +42,6 @@ const LINGER_MS = 5_000;
 const AFTER_KILL_MS = 500;
 /** Largest message of a client that is held in memory: with it a record always fits into a segment. */
 const MAX_MESSAGE = 768 * 1024;
-
-/** A session as its object knows it. */
-export interface SessionSummary {
-  readonly id: string;
-  readonly started: number;
-  readonly deadline: number;
-  /** End code; null while it runs. */
-  readonly ended: string | null;
-  readonly statements: number;
-  readonly denied: number;
-  readonly rows: number;
-  readonly bytes: number;
-  /** Bytes that wait at the edge now, and the largest sum so far. */
-  readonly waiting: Waiting;
-  readonly peak: number;
-}
 
 export class SessionObject extends DurableObject<Bindings> {
   readonly #env: Bindings;
@@ -69,6 +54,7 @@ export class SessionObject extends DurableObject<Bindings> {
   #client: WebSocket | null = null;
   #connector: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #stopSpending: (() => void) | null = null;
   #outboxOnce: AuditOutbox | null = null;
   /** Settles when the end of the session is written down. */
   #closing: Promise<void> = Promise.resolve();
@@ -147,6 +133,12 @@ export class SessionObject extends DurableObject<Bindings> {
       tell: (message) => this.#relay?.tell(JSON.stringify(message)),
       flush: () => this.#relay?.flush(),
     });
+    if (Object.values(grant.budget).some((left) => left !== null)) {
+      this.#stopSpending = watchSpending({
+        ...{ env: this.#env, grant: grant.id, session: sid, stats: this.#relay.gate.stats },
+        over: () => this.#relay?.finish("GRANT_USED", "the budget of the grant is used up", "54000"),
+      });
+    }
     void this.ctx.storage.setAlarm(now + HEARTBEAT_MS);
     return stored;
   }
@@ -350,6 +342,7 @@ export class SessionObject extends DurableObject<Bindings> {
     const relay = this.#relay!;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#stopSpending?.();
     const code = end.cut ? CLOSE_ENDED : CLOSE_NORMAL;
     for (const socket of [this.#client, this.#connector]) if (socket) closeSocket(socket, code, end.code);
     const roots = rootsOf(relay.roots);
@@ -449,7 +442,3 @@ export class SessionObject extends DurableObject<Bindings> {
 
 const NOTHING = { statements: 0, denied: 0, rows: 0, bytes: 0 };
 const RESTARTED = { code: "EDGE_RESTARTED", message: "the edge restarted while the session ran" };
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

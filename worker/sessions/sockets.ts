@@ -53,3 +53,8 @@ export function trySend(socket: WebSocket, message: string | Uint8Array): boolea
     return false;
   }
 }
+
+/** Resolves after `ms`. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -3,6 +3,23 @@
 import type { RecordingRoots, SegmentHeader } from "../../wire/recording.ts";
 import type { Actor } from "../audit/events.ts";
 import type { SessionTotals } from "../audit/store.ts";
+import type { Waiting } from "./relay-types.ts";
+
+/** A session as its object knows it. */
+export interface SessionSummary {
+  readonly id: string;
+  readonly started: number;
+  readonly deadline: number;
+  /** End code; null while it runs. */
+  readonly ended: string | null;
+  readonly statements: number;
+  readonly denied: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Bytes that wait at the edge now, and the largest sum so far. */
+  readonly waiting: Waiting;
+  readonly peak: number;
+}
 
 /** Running roots of both directions at the end, as the edge counted them. */
 export interface FinalRoots {
