@@ -28,7 +28,7 @@ import { SessionEnding } from "./ending.ts";
 import { Holds } from "./holds.ts";
 import { dialFor, factsOf, type Opened, refused, type SessionAsk, SQLSTATES, withBudget } from "./opening.ts";
 import { parser } from "./parser.ts";
-import { PostgresRelay, type RelayEnd, type Waiting } from "./relay.ts";
+import { PostgresRelay, type RelayEnd } from "./relay.ts";
 import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, pause, upgraded } from "./sockets.ts";
 import { watchSpending } from "./spending.ts";
 import { rootsOf, SessionStore, type SessionSummary, type StoredSession } from "./stored.ts";
