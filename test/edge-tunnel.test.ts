@@ -353,8 +353,9 @@ describe("a second connector", () => {
 });
 
 test("an administrator has a connector drained", async () => {
+  // The end of an earlier session may still be told before.
   const drained = new Promise((resolve) =>
-    connector.control!.once("message", (data) => resolve(String(data))),
+    connector.control!.on("message", (data) => String(data).includes('"drain"') && resolve(String(data))),
   );
   expect((await lab.call("tina", "POST", "/api/connectors/demo/drain", {})).status).toBe(403);
   expect((await lab.call("ada", "POST", "/api/connectors/demo/drain", {})).status).toBe(202);
@@ -362,9 +363,11 @@ test("an administrator has a connector drained", async () => {
 });
 
 test("the control socket answers pings without waking its object", async () => {
-  const pong = new Promise((resolve) => connector.control!.once("message", (data) => resolve(String(data))));
+  const pong = new Promise((resolve) =>
+    connector.control!.on("message", (data) => String(data) === "pong" && resolve(true)),
+  );
   connector.control!.send("ping");
-  expect(await pong).toBe("pong");
+  expect(await pong).toBe(true);
 });
 
 test("a connector that is removed is gone, and its name can be enrolled anew", async () => {
