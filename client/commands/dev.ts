@@ -30,6 +30,8 @@ async function dev(options: DevOptions, json: boolean): Promise<number> {
   const stopped = new Promise<"stopped">((resolve) => {
     // More than one may come (to the group, and passed on by a launcher): the first one counts.
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve("stopped"));
+    // Whoever read what is told here is gone (EPIPE): end in order, and leave nothing behind.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => resolve("stopped"));
   });
   const tell = (event: DevEvent): void => {
     if (json) outJson(event);
