@@ -42,7 +42,7 @@ export interface Report {
   readonly share: number;
 }
 
-export function report(findings: Findings, origin: string, server: string): Report {
+export function report(findings: Findings, origin: string, server: string, sample = 1): Report {
   const { selects } = findings;
   const of = (kind: Outcome["kind"]) => selects.filter((one) => one.outcome.kind === kind);
   const [equal, refused, different] = [of("equal"), of("refused"), of("different")];
@@ -64,7 +64,7 @@ function it names and masks nothing.
 | that the server refuses as a syntax error | ${findings.invalid} |
 | that the server runs and the parser does not take | ${findings.unparsed.length} |
 | parsed, of those that are valid | ${percent(valid - findings.unparsed.length, valid)} |
-| SELECTs | ${selects.length} |
+| SELECTs${sample > 1 ? `, one of ${sample}` : ""} | ${selects.length} |
 | let through, answer equal | ${equal.length} |
 | let through, answer different | ${different.length} |
 | **equal, of those let through** | **${percent(equal.length, equal.length + different.length)}** (target 99.5 %) |
