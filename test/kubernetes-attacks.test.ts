@@ -431,7 +431,9 @@ describe("approvals of single requests", () => {
     };
     const first = start(["patch", "configmap", "settings", "-p", '{"data":{"mode":"one"}}']);
     await decide("grant", "approve");
-    await pending("statement");
+    const { id } = await pending("statement");
+    const seen = (await system.api("lee", `/api/requests/${id}`)).body.statement.text;
+    expect(seen).toMatch(/^PATCH .*configmaps\/settings[\s\S]*"mode":"one"/);
     expect(api.seen.some(({ method }) => method === "PATCH")).toBe(false);
     await decide("statement", "approve");
     expect(await first.ended).toBe(0);

@@ -10,6 +10,7 @@ import {
   pickHeaders,
   requestHeaderNames,
 } from "../../wire/http/headers.ts";
+import { heldText } from "./held-text.ts";
 import { ChannelError } from "./request-channel.ts";
 import {
   exchange,
@@ -83,7 +84,10 @@ export async function serveHttp(
       const waiting = { effect: "hold", reason: "NEEDS_APPROVAL", message: "", rule: at } as const;
       host.record({ t: "statement", n, protocol: "http", text, decision: waiting, at: started }, null);
       const patience = HOLD_PATIENCE;
-      const verdict = await host.hold({ n, text, rule: at, digest: await digest(permit, body), patience });
+      const verdict = await host.hold({
+        ...{ n, text: heldText(text, body, false), rule: at },
+        ...{ digest: await digest(permit, body), patience },
+      });
       const late = host.permit();
       if (late !== null) return refuse(403, late.code, late.message, at);
       if (verdict.effect === "deny") return refuse(403, verdict.code, verdict.message, at);

@@ -22,6 +22,7 @@ import {
   upstreamTarget,
 } from "../../wire/kubernetes/request.ts";
 import { failure } from "../../wire/kubernetes/status.ts";
+import { heldText } from "./held-text.ts";
 import { serveStream } from "./kubernetes-streams.ts";
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
 import {
@@ -122,7 +123,12 @@ export async function serveKubernetes(
     const text = `${request.method} ${upstreamTarget(permit.request)}`;
     const stream = isUpgradeVerb(permit.request.verb);
     const held =
-      permit.effect === "hold" ? { n, text, rule: permit.rule, digest: await digestOf(text, body) } : null;
+      permit.effect === "hold"
+        ? {
+            ...{ n, rule: permit.rule, digest: await digestOf(text, body) },
+            text: heldText(text, body, permit.request.resource === "secrets"),
+          }
+        : null;
     if (held !== null && host.hold === undefined) {
       const message = `${permit.request.verb} of ${permit.request.resource} needs approval, which cannot be asked for here`;
       return refuse(403, "APPROVAL_REQUIRED", message, permit.rule);

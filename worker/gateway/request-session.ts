@@ -307,6 +307,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
       (code, reason) => server.close(code, reason.slice(0, 100)),
       () => this.written,
     );
+    const { run } = this;
     let idle: ReturnType<typeof setTimeout> | null = null;
     server.addEventListener("message", ({ data }) => channel.message(data as ArrayBuffer | string));
     const gone = () => {
@@ -320,6 +321,11 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
       if (channel.dead) {
         if (counted) this.#channels -= 1;
         counted = false;
+        return;
+      }
+      // A connection is for its session: what was still under way at the end is not kept for the next one.
+      if (run?.over) {
+        channel.abort(run.over.code, run.over.message);
         return;
       }
       this.#idle.push(channel);

@@ -39,6 +39,7 @@ export type RequestEvent =
 /** A request that waits for people. */
 export interface HeldRequest {
   readonly n: number;
+  /** As it is shown to those who decide, with its body (held-text.ts). */
   readonly text: string;
   readonly rule: string | null;
   /** SHA-256 hex over method, target and body: what an approval is bound to. */
