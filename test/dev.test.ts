@@ -148,7 +148,7 @@ describe("the database", () => {
     return server;
   }
 
-  test("--postgres puts another one behind orders-db; a superuser is warned about, not refused", async () => {
+  test("P22 --postgres puts another one behind orders-db; a superuser is warned about, not refused", async () => {
     const server = await shop();
     const system = await started({ postgres: server.url });
     const warnings = system.events.filter((event) => event["status"] === "warning");
