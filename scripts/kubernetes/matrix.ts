@@ -43,8 +43,10 @@ async function columnOf(version: KubectlVersion): Promise<Column | null> {
 
 const columns: Column[] = [];
 try {
-  // All at once: most of the time is spent waiting.
-  for (const column of await Promise.all(kubectlVersions.map(columnOf))) if (column) columns.push(column);
+  for (const version of kubectlVersions) {
+    const column = await columnOf(version);
+    if (column) columns.push(column);
+  }
 } finally {
   await cluster.close();
   echo.close();
