@@ -61,7 +61,8 @@ export class RequestChannel {
   }
 
   get busy(): boolean {
-    return !(this.#ended.mine && this.#ended.theirs);
+    // What was received and not read yet belongs to this request: another one would take it away.
+    return !(this.#ended.mine && this.#ended.theirs && this.#chunks.length === 0);
   }
 
   get dead(): boolean {
@@ -138,7 +139,11 @@ export class RequestChannel {
           this.#violated("OUT_OF_TURN", "an answer out of turn");
           return;
         }
-        this.#head.resolve({ head: message, read: () => this.#read() });
+        // Read to its end, an answer has nothing more: what comes then is the next request's.
+        this.#head.resolve({
+          head: message,
+          read: () => (message.n === this.#n ? this.#read() : Promise.resolve(null)),
+        });
         this.#head = null;
         return;
       case "credit":
@@ -192,6 +197,7 @@ export class RequestChannel {
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
       this.#drained(chunk.length);
+      if (this.#ended.theirs) this.#idle();
       return Promise.resolve(chunk);
     }
     if (this.#failed !== null) return Promise.reject(this.#failed);
