@@ -1,7 +1,7 @@
 /** The whole system as a person starts it: `wicket dev` in a process of its own, and the commands beside it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -102,7 +102,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const tokenFile = (person: string): string => {
     const token = tokens[person] ?? person;
     const path = join(folder, `${createHash("sha256").update(token).digest("hex").slice(0, 16)}.token`);
-    writeFileSync(path, token, { mode: 0o600 });
+    // Written once: a command that runs reads it again and again, and must never find it half written.
+    if (!existsSync(path)) writeFileSync(path, token, { mode: 0o600 });
     return path;
   };
   const environment = ({ as = "tina", env = {} }: RunOptions): NodeJS.ProcessEnv => {
