@@ -84,7 +84,24 @@ function debian(): { codename: string; keyring: string; mirror: string } {
       "this is no Debian to fetch the suite with: give PostgreSQL's src/test/regress by --suite DIR or WICKET_REGRESS",
     );
   }
-  return { codename, keyring, mirror: process.env["WICKET_DEBIAN_MIRROR"] ?? "http://deb.debian.org/debian" };
+  const mirror = process.env["WICKET_DEBIAN_MIRROR"] ?? ownMirror();
+  if (!mirror) throw new Error("apt's sources name no mirror: give one by WICKET_DEBIAN_MIRROR");
+  return { codename, keyring, mirror };
+}
+
+/** The mirror that this machine's own packages come from. */
+function ownMirror(): string | undefined {
+  const folder = "/etc/apt/sources.list.d";
+  const files = [
+    "/etc/apt/sources.list",
+    ...(existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []),
+  ];
+  for (const file of files.filter((one) => existsSync(one))) {
+    const text = readFileSync(file, "utf8");
+    const found = /^(?:URIs: *|deb (?:\[[^\]]*\] )?)(https?:\/\/\S+\/debian)\/?(?=\s|$)/m.exec(text);
+    if (found) return found[1];
+  }
+  return undefined;
 }
 
 function run(command: string, args: readonly string[], cwd: string): void {
