@@ -84,7 +84,7 @@ async function play(id: string, options: PlayOptions): Promise<number> {
     outJson({ session, verified: true, complete: reason !== null, end: reason, ...transcript });
     return exit.ok;
   }
-  heading(session);
+  heading(session, reason);
   let before = transcript.statements[0]?.at ?? 0;
   for (const statement of transcript.statements) {
     if (speed !== null) await sleep(Math.min(Math.max(0, statement.at - before), SILENCE_MS) / speed);
@@ -147,7 +147,8 @@ function castOf(session: SessionRow, transcript: Transcript): string[] {
   return [JSON.stringify(header), ...events];
 }
 
-function heading(session: SessionRow): void {
+/** `end`: the reason that the recording's end gives; it can be there before the edge's list knows of it. */
+function heading(session: SessionRow, end: string | null): void {
   const who = session.name ?? session.subject;
   out(
     styled(
@@ -156,8 +157,8 @@ function heading(session: SessionRow): void {
     ),
   );
   if (session.reason) out(`reason: ${inert(session.reason)}`);
-  const end = session.ended === null ? "open" : (session.end_code ?? "ended");
-  out(`session ${session.id}: ${end}`);
+  const state = session.ended === null ? "open" : (session.end_code ?? "ended");
+  out(`session ${session.id}: ${end ?? state}`);
 }
 
 function statementLines(statement: PlayedStatement, started: number): string[] {

@@ -338,7 +338,7 @@ export const adversarialCases: readonly (readonly [attack: string, expected: str
   ["P12", "copy", "COPY BINARY orders TO STDOUT"],
   ["P12", "COPY_NOT_ALLOWED", "COPY pg_class (relname) TO STDOUT (ENCODING 'latin1')"],
   ["P12", "copy", "COPY customers TO STDOUT (ENCODING 'UTF8')"],
-  ["P13", "FUNCTION_NOT_ALLOWED", "SELECT nextval('x')"],
+  ["P13", "RELATION_NOT_GRANTED", "SELECT nextval('x')"],
   ["P13", "LOCK_NOT_ALLOWED", "SELECT id FROM customers FOR SHARE"],
   ["P13", "LOCK_NOT_ALLOWED", "SELECT id FROM orders FOR UPDATE OF orders SKIP LOCKED"],
   ["P13", "STATEMENT_NOT_ALLOWED", "SELECT * INTO TEMP x FROM customers"],
