@@ -5,18 +5,25 @@ import {
   digestOf,
   MAX_HEADER,
   MAX_SEGMENT,
+  MAX_STORED,
   type RecordingEntry,
   RecordingRoots,
   readEntries,
+  SEALED_MAGIC,
   SEGMENT_MAGIC,
   type SegmentHeader,
 } from "./recording.ts";
+
+/** Auditors that one segment can be sealed to. */
+export const MAX_AUDITORS = 16;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export type SegmentErrorCode =
   | "SEGMENT_TOO_LARGE"
   | "SEGMENT_MALFORMED"
+  | "SEGMENT_SEALED"
+  | "SEALING_MIXED"
   | "COUNT_MISMATCH"
   | "SESSION_MISMATCH"
   | "SEQUENCE_GAP"
@@ -43,19 +50,21 @@ export function readSegment(bytes: Uint8Array): Segment | SegmentError {
   const head = readHead(bytes);
   if (!head.ok) return head;
   const { header, from } = head;
+  if (header.sealed) return fail("SEGMENT_SEALED", "is sealed: an auditor's key opens it");
   const read = readEntries(bytes.subarray(from), header.from);
   if (!read || from + read.used !== bytes.length) return fail("SEGMENT_MALFORMED", "an entry is cut off");
   if (read.entries.length !== header.count) return fail("COUNT_MISMATCH", "entries and header disagree");
   return { ok: true, header, entries: read.entries };
 }
 
-/** The same checks, for who passes the segment on and needs its header only. */
+/** The same checks, for who passes the segment on and needs its header only. What is sealed is not looked into. */
 export function readSegmentHeader(
   bytes: Uint8Array,
 ): { readonly ok: true; readonly header: SegmentHeader } | SegmentError {
   const head = readHead(bytes);
   if (!head.ok) return head;
   const { header, from } = head;
+  if (header.sealed) return { ok: true, header };
   const counted = countEntries(bytes.subarray(from));
   if (!counted || from + counted.used !== bytes.length) {
     return fail("SEGMENT_MALFORMED", "an entry is cut off");
@@ -67,15 +76,24 @@ export function readSegmentHeader(
 function readHead(
   bytes: Uint8Array,
 ): { readonly ok: true; readonly header: SegmentHeader; readonly from: number } | SegmentError {
-  if (bytes.length > MAX_SEGMENT) return fail("SEGMENT_TOO_LARGE", `more than ${MAX_SEGMENT} bytes`);
+  const sealed = isSealed(bytes);
+  const limit = sealed ? MAX_STORED : MAX_SEGMENT;
+  if (bytes.length > limit) return fail("SEGMENT_TOO_LARGE", `more than ${limit} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length < 8 || view.getUint32(0) !== SEGMENT_MAGIC)
+  if (bytes.length < 8 || (!sealed && view.getUint32(0) !== SEGMENT_MAGIC))
     return fail("SEGMENT_MALFORMED", "not a segment");
   const length = view.getUint32(4);
   if (length > MAX_HEADER || 8 + length > bytes.length) return fail("SEGMENT_MALFORMED", "header is cut off");
   const header = parseHeader(bytes.subarray(8, 8 + length));
-  if (!header) return fail("SEGMENT_MALFORMED", "header is not valid");
+  if (!header || sealed !== (header.sealed !== undefined))
+    return fail("SEGMENT_MALFORMED", "header is not valid");
   return { ok: true, header, from: 8 + length };
+}
+
+/** Whether the bytes begin as a sealed segment does. */
+export function isSealed(bytes: Uint8Array): boolean {
+  if (bytes.length < 4) return false;
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0) === SEALED_MAGIC;
 }
 
 function parseHeader(bytes: Uint8Array): SegmentHeader | null {
@@ -86,7 +104,7 @@ function parseHeader(bytes: Uint8Array): SegmentHeader | null {
     return null;
   }
   if (value === null || typeof value !== "object") return null;
-  const { v, session, sequence, prev, frontend, backend, count, from, to, final } = value;
+  const { v, session, sequence, prev, frontend, backend, count, from, to, final, sealed } = value;
   const ok =
     v === 1 &&
     typeof session === "string" &&
@@ -97,7 +115,8 @@ function parseHeader(bytes: Uint8Array): SegmentHeader | null {
     isCount(count) &&
     isCount(from) &&
     isCount(to) &&
-    (final === undefined || typeof (final as { reason?: unknown } | null)?.reason === "string");
+    (final === undefined || typeof (final as { reason?: unknown } | null)?.reason === "string") &&
+    (sealed === undefined || isKeyList(sealed));
   return ok ? (value as unknown as SegmentHeader) : null;
 }
 
@@ -107,6 +126,13 @@ function isCount(value: unknown): value is number {
 
 function isDigest(value: unknown): value is string {
   return typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+}
+
+function isKeyList(value: unknown): value is string[] {
+  const isThumbprint = (one: unknown) => typeof one === "string" && /^[A-Za-z0-9_-]{43}$/.test(one);
+  return (
+    Array.isArray(value) && value.length > 0 && value.length <= MAX_AUDITORS && value.every(isThumbprint)
+  );
 }
 
 function isDirection(value: unknown): value is DirectionState {
@@ -177,6 +203,53 @@ export class ChainVerifier {
     this.#prev = digestOf(bytes);
     this.#final = header.final ?? null;
     return segment;
+  }
+}
+
+/**
+ * Checks sealed segments one after the other without a key, over the bytes that are stored: form, order, chain and
+ * numbers. The roots are those that the headers state: that the sealed entries have them, only who opens them can see.
+ */
+export class SealedChain {
+  readonly session: string;
+  #last: SegmentHeader | null = null;
+  #prev: string | null = null;
+
+  constructor(session: string) {
+    this.session = session;
+  }
+
+  /** The header of the last segment accepted. */
+  get last(): SegmentHeader | null {
+    return this.#last;
+  }
+
+  /** Takes the next segment. After an error the verifier is of no more use. */
+  next(bytes: Uint8Array): { readonly ok: true; readonly header: SegmentHeader } | SegmentError {
+    const sequence = this.#last ? this.#last.sequence + 1 : 0;
+    const read = readSegmentHeader(bytes);
+    const bad = (code: SegmentErrorCode, message: string) => fail(code, `segment ${sequence}: ${message}`);
+    if (!read.ok) return bad(read.code, read.message);
+    const { header } = read;
+    if (!header.sealed) return bad("SEALING_MIXED", "is not sealed, as the others are");
+    if (this.#last?.final) return bad("AFTER_FINAL", "comes after the final one");
+    if (header.session !== this.session) return bad("SESSION_MISMATCH", "is of another session");
+    if (header.sequence !== sequence) return bad("SEQUENCE_GAP", `found ${header.sequence} instead`);
+    if (header.prev !== this.#prev) return bad("PREV_MISMATCH", "does not follow the one before it");
+    let entries = 0;
+    for (const direction of ["frontend", "backend"] as const) {
+      const { first, next, root } = header[direction];
+      const before = this.#last?.[direction] ?? null;
+      if (first !== (before?.next ?? 0))
+        return bad("NUMBER_GAP", `${direction} entries are missing before it`);
+      if (before && first === next && root !== before.root)
+        return bad("ROOT_MISMATCH", `${direction} has another root, but no entries`);
+      entries += next - first;
+    }
+    if (entries > header.count) return bad("COUNT_MISMATCH", "entries and header disagree");
+    this.#last = header;
+    this.#prev = digestOf(bytes);
+    return { ok: true, header };
   }
 }
 

@@ -11,15 +11,18 @@
  *
  * A segment is "WGR1", the header's length (uint32), the header (JSON), then entries: kind (uint8),
  * milliseconds since the header's `from` (uint32), length (uint32), bytes. Integers are big-endian.
- * Segments are chained by `prev`, the SHA-256 of the previous segment's bytes.
+ * Segments are chained by `prev`, the SHA-256 of the previous segment's bytes. A segment may leave the connector
+ * sealed to auditors' keys (recording-seal.ts): its header stays readable, its entries do not.
  */
 import { createHash } from "node:crypto";
 import { sha256 } from "./sha256.ts";
 
 export {
   ChainVerifier,
+  isSealed,
   readSegment,
   readSegmentHeader,
+  SealedChain,
   type Segment,
   type SegmentError,
   type SegmentErrorCode,
@@ -42,8 +45,12 @@ export const MAX_ENTRY = 1024 * 1024;
 export const MAX_HEADER = 16 * 1024;
 /** Largest segment, bytes. */
 export const MAX_SEGMENT = SEGMENT_TARGET + MAX_ENTRY + MAX_HEADER + 64;
+/** Largest sealed segment: around the segment stand its header once more and the keys for the auditors. */
+export const MAX_STORED = MAX_SEGMENT + 2 * MAX_HEADER + 64;
 /** The first four bytes of a segment: "WGR1". */
 export const SEGMENT_MAGIC = 0x57475231;
+/** The first four bytes of a sealed segment: "WGS1". */
+export const SEALED_MAGIC = 0x57475331;
 /** Bytes before an entry's own. */
 export const ENTRY_OVERHEAD = 9;
 
@@ -92,6 +99,8 @@ export interface SegmentHeader {
   readonly to: number;
   /** On the last segment of a session: why it ended. */
   readonly final?: { readonly reason: string };
+  /** On a sealed segment: RFC 7638 thumbprints of the auditors' keys that open it. */
+  readonly sealed?: readonly string[];
 }
 
 /** A closed segment, ready to be stored under `recordings/<session>/<sequence, 8 digits>`. */
