@@ -122,6 +122,8 @@ export function compileTask(
       level: task.recording?.value.level ?? "full",
       onFailure: task.recording?.value.on_failure ?? "terminate",
       durability: task.recording?.value.durability ?? "batched",
+      // Left out where the task has none, so that its digest says nothing of it.
+      ...(task.recording?.value.sealed ? { sealed: true as const } : {}),
     },
   };
   return { ...body, digest: digestOf(body) };

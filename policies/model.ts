@@ -306,6 +306,10 @@ export const taskFields = {
           choice(["batched", "strict"]),
           "`strict` flushes each record to disk before its statement runs; batched when left out.",
         ),
+        sealed: optional(
+          boolean,
+          "True: it is sealed to the connector's auditors, and neither the edge nor its store can read it.",
+        ),
       }),
     ),
     "The recording.",

@@ -135,6 +135,8 @@ export interface TaskRecording {
   readonly level: "full" | "statements";
   readonly onFailure: "terminate" | "continue";
   readonly durability: "batched" | "strict";
+  /** The recording leaves the connector sealed to its auditors' keys. Left out where the task does not say so. */
+  readonly sealed?: true;
 }
 
 export type SqlVerb = "select" | "insert" | "update" | "delete" | "merge" | "truncate" | "copy";

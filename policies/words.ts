@@ -187,10 +187,11 @@ function limitWords(task: Task): string[] {
 }
 
 function recordingWords(task: Task): string {
-  const { level, onFailure } = task.recording;
+  const { level, onFailure, sealed } = task.recording;
   const what =
     level === "full" ? "every statement and the rows as you see them" : "every statement, not the rows";
   const else_ =
     onFailure === "terminate" ? "a session that cannot be recorded ends" : "it goes on when it cannot be";
-  return `${what}; ${else_}`;
+  const readers = sealed ? ", sealed: only its auditors can read it" : "";
+  return `${what}${readers}; ${else_}`;
 }

@@ -9,6 +9,9 @@
  *     drain: 30s                                # how long sessions may go on after SIGTERM
  *     log: info
  *     spool: { max: 1GiB }                      # recordings that are not uploaded yet
+ *     sealing:                                  # recordings that only auditors can read
+ *       auditors: [auditor.pub.jwk]             # their public keys: `wicket recording keygen`
+ *       seal: tasks                             # what tasks say; `always` = every recording
  *     resources:
  *       orders-db:
  *         type: postgres
@@ -85,6 +88,8 @@ export interface ConnectorConfig {
   readonly log: Level;
   /** Bytes. */
   readonly spoolMax: number;
+  /** Files of the auditors' public keys, and whether every recording is sealed to them. */
+  readonly sealing: { readonly auditors: readonly string[]; readonly always: boolean };
   readonly resources: readonly ConnectorResource[];
 }
 
@@ -173,6 +178,12 @@ const file = v.strictObject({
   drain: v.optional(duration, "30s"),
   log: v.optional(v.picklist(["debug", "info", "warn", "error"]), "info"),
   spool: v.optional(v.strictObject({ max: v.optional(size, "1GiB") }), {}),
+  sealing: v.optional(
+    v.strictObject({
+      auditors: v.pipe(v.array(text), v.minLength(1, "must name at least one"), v.maxLength(16)),
+      seal: v.optional(v.picklist(["tasks", "always"], "must be tasks or always"), "tasks"),
+    }),
+  ),
   resources: v.record(
     name,
     v.variant("type", [postgres, kubernetes, http], "must be postgres, kubernetes or http"),
@@ -273,6 +284,10 @@ function build(given: File, path: string): ConfigReading {
               port: Number(given.status.slice(colon + 1)),
             },
       spoolMax: given.spool.max,
+      sealing: {
+        auditors: (given.sealing?.auditors ?? []).map(at),
+        always: given.sealing?.seal === "always",
+      },
       resources,
     },
   };

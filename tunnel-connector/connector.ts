@@ -18,6 +18,7 @@ import type { Log } from "./log.ts";
 import { PostgresSession } from "./postgres-session.ts";
 import { cancelPostgres, type OpenTarget, openPostgres, TargetError } from "./postgres-target.ts";
 import { RequestRecording } from "./request-recording.ts";
+import type { Sealing } from "./sealing.ts";
 import type { SessionRecording } from "./session-recording.ts";
 import { Spool } from "./spool.ts";
 import { Uploader } from "./uploader.ts";
@@ -50,6 +51,7 @@ export class Connector {
   readonly counts: ConnectorCounts = { dials: 0, dialFailures: {}, sessions: 0, bytesIn: 0, bytesOut: 0 };
   readonly #identity: ConnectorIdentity;
   readonly #log: Log;
+  readonly #sealing: Sealing | null;
   readonly #control: ControlChannel;
   readonly #resources = new Map<string, ConnectorResource>();
   readonly #catalogs = new CatalogReader();
@@ -66,8 +68,15 @@ export class Connector {
   onExpelled: (code: string) => void = () => {};
   onOnline: (online: boolean) => void = () => {};
 
-  constructor(config: ConnectorConfig, identity: ConnectorIdentity, version: string, log: Log) {
+  constructor(
+    config: ConnectorConfig,
+    identity: ConnectorIdentity,
+    version: string,
+    log: Log,
+    sealing: Sealing | null = null,
+  ) {
     this.config = config;
+    this.#sealing = sealing;
     this.#identity = identity;
     this.#log = log;
     for (const resource of config.resources) this.#resources.set(resource.name, resource);
@@ -78,6 +87,7 @@ export class Connector {
     this.uploader = new Uploader(config.edge, identity, this.spool, log);
     this.#control = new ControlChannel({
       ...{ edge: config.edge, identity, version, log, resources: [...this.#resources.keys()] },
+      seals: sealing !== null,
       handlers: {
         dial: (dial) => this.#dial(dial),
         kill: (session) => {
@@ -201,8 +211,9 @@ export class Connector {
           throw new TargetError("CATALOG_FAILED", "the database's catalog cannot be read", String(error));
         });
       const { level, onFailure, durability } = dial.recording;
+      const auditors = this.#auditorsOf(dial);
       try {
-        recording = this.spool.begin(session, level, durability === "strict");
+        recording = this.spool.begin(session, level, durability === "strict", auditors);
         const facts = { resource: resource.name, task: task.name, digest: task.digest };
         recording.note({ t: "opened", ...facts, serverVersion: catalog.serverVersion, at: Date.now() });
         recording.flush();
@@ -280,11 +291,20 @@ export class Connector {
     log(first ? "info" : "debug", first ? "session opened" : "channel opened", {});
   }
 
+  /** Whom the recording is sealed to; nobody = it is not. A task that wants it sealed gets nothing else. */
+  #auditorsOf({ recording }: Dial) {
+    const sealing = this.#sealing;
+    if (recording.sealed && !sealing)
+      throw new TargetError("SEALING_UNAVAILABLE", "the connector has no auditors' keys to seal with", "");
+    return sealing && (recording.sealed || sealing.always) ? sealing.auditors : [];
+  }
+
   #recordRequests(dial: Dial, session: string): RequestRecording {
     if (this.spool.full) throw new TargetError("SPOOL_FULL", "the connector has no room for recordings", "");
     const { level, onFailure, durability } = dial.recording;
+    const auditors = this.#auditorsOf(dial);
     try {
-      const recording = this.spool.begin(session, level, durability === "strict");
+      const recording = this.spool.begin(session, level, durability === "strict", auditors);
       const { name: task, digest } = dial.task;
       recording.note({ t: "opened", resource: dial.resource, task, digest, at: Date.now() });
       recording.flush();

@@ -39,6 +39,8 @@ export interface ControlOptions {
   readonly identity: ConnectorIdentity;
   readonly version: string;
   readonly resources: readonly string[];
+  /** It can seal recordings. */
+  readonly seals: boolean;
   readonly log: Log;
   readonly handlers: ControlHandlers;
 }
@@ -101,7 +103,7 @@ export class ControlChannel {
 
   /** One connection; resolves with the reason of its end. */
   async #once(): Promise<string> {
-    const { edge, identity, version, resources, log, handlers } = this.#options;
+    const { edge, identity, version, resources, seals, log, handlers } = this.#options;
     const headers = { authorization: `Bearer ${await identity.token()}` };
     const socket = edgeSocket(edge, "/connector/control", CONNECTOR_SUBPROTOCOL, headers);
     this.#socket = socket;
@@ -140,6 +142,7 @@ export class ControlChannel {
             name: identity.name,
             version,
             resources: [...resources],
+            seals,
           }),
         );
         this.#ready = true;

@@ -13,6 +13,7 @@ import { Connector } from "./connector.ts";
 import { enrol, readEnrolment } from "./enrol.ts";
 import { openIdentity } from "./identity.ts";
 import { createLog, type Log } from "./log.ts";
+import { readSealing, type Sealing } from "./sealing.ts";
 import { startStatusServer } from "./status-server.ts";
 
 const { version } = manifest;
@@ -83,7 +84,22 @@ async function runCommand(options: Options): Promise<number> {
     }
     log("info", "enrolled", { thumbprint: result.enrolled.thumbprint });
   }
-  return serve(new Connector(config, identity, version, log), config, log);
+  const sealing = await sealingOf(config);
+  if (sealing === undefined) return exit.usage;
+  return serve(new Connector(config, identity, version, log, sealing), config, log);
+}
+
+/** The auditors' keys; undefined, after a word about it, when one does not read. */
+async function sealingOf({ sealing }: ConnectorConfig): Promise<Sealing | null | undefined> {
+  const read = await readSealing(sealing.auditors, sealing.always);
+  if (read.ok) return read.sealing;
+  stderr(`wicket-connector: ${read.message}`);
+  return undefined;
+}
+
+async function checkCommand(options: Options): Promise<number> {
+  const config = load(options);
+  return config && (await sealingOf(config)) !== undefined ? exit.ok : exit.usage;
 }
 
 async function serve(connector: Connector, config: ConnectorConfig, log: Log): Promise<number> {
@@ -157,7 +173,7 @@ export function connectorCommand(name = "wicket-connector"): Command {
     .command("check")
     .description("Check the configuration")
     .addOption(config())
-    .action((options: Options) => run(load(options) ? exit.ok : exit.usage));
+    .action((options: Options) => run(checkCommand(options)));
   return program.version(version);
 }
 

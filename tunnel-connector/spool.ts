@@ -4,9 +4,11 @@
  * crash of the connector; what is not uploaded is uploaded after the next start.
  *
  * A journal is one line of JSON (session, number of the segment, time of its first entry), then entries as they
- * stand in a segment (wire/recording.ts).
+ * stand in a segment (wire/recording.ts). A session that is sealed has `auditors.json` and the segment that was sealed
+ * last, `00000000.wgs` (sealing.ts).
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   digestOf,
@@ -17,8 +19,10 @@ import {
   type SealedSegment,
   SegmentWriter,
 } from "../wire/recording.ts";
+import type { AuditorKey } from "../wire/recording-seal.ts";
 import { privateFolder, writePrivate } from "./identity.ts";
 import type { Log } from "./log.ts";
+import { isMarked, markSealed, sealedForm } from "./sealing.ts";
 import { SessionRecording, segmentName } from "./session-recording.ts";
 
 export interface SpoolOptions {
@@ -84,10 +88,16 @@ export class Spool {
     return join(this.#folder, session);
   }
 
-  /** Begins a session's recording. Throws when the disk does not take it. */
-  begin(session: string, level: "full" | "statements", strict: boolean): SessionRecording {
+  /** Begins a session's recording, sealed to these auditors if there are any. Throws when the disk does not take it. */
+  begin(
+    session: string,
+    level: "full" | "statements",
+    strict: boolean,
+    auditors: readonly AuditorKey[] = [],
+  ): SessionRecording {
     const folder = this.folderOf(session);
     mkdirSync(folder, { mode: 0o700 });
+    if (auditors.length > 0) markSealed(folder, auditors);
     this.#sizes.set(session, 0);
     this.#open.add(session);
     return new SessionRecording({
@@ -117,6 +127,15 @@ export class Spool {
       .filter((match) => match !== null)
       .map((match) => ({ sequence: Number(match[1]), path: join(folder, match[0]) }))
       .sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** The bytes of a segment as they leave this host. Called for one segment of a session at a time, in order. */
+  async stored(session: string, { sequence, path }: SpooledSegment): Promise<Uint8Array> {
+    const folder = this.folderOf(session);
+    if (!isMarked(folder)) return readFile(path);
+    const { bytes, grew } = await sealedForm(folder, sequence, path);
+    this.#grow(session, grew);
+    return bytes;
   }
 
   /**

@@ -3,7 +3,6 @@
  * tried again with growing pauses (full jitter); what the edge will never take is set aside, loudly.
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { readSegmentHeader } from "../wire/recording.ts";
 import { backoff, sleep } from "./backoff.ts";
 import type { ConnectorIdentity } from "./identity.ts";
@@ -85,8 +84,15 @@ export class Uploader {
     }
   }
 
-  async #upload(session: string, { sequence, path }: SpooledSegment): Promise<Outcome> {
-    const bytes = await readFile(path);
+  async #upload(session: string, segment: SpooledSegment): Promise<Outcome> {
+    const { sequence } = segment;
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#spool.stored(session, segment);
+    } catch (error) {
+      this.#log("error", "segment not read or not sealed", { session, sequence, error });
+      return "again";
+    }
     const read = readSegmentHeader(bytes);
     if (!read.ok) {
       this.#log("error", "segment is damaged", { session, sequence, error: read.message });

@@ -53,6 +53,8 @@ const dial = v.object({
     level: v.picklist(["full", "statements"]),
     onFailure: v.picklist(["terminate", "continue"]),
     durability: v.picklist(["batched", "strict"]),
+    /** It may leave the connector's host sealed to its auditors only. */
+    sealed: v.optional(v.literal(true)),
   }),
   /** The session ends then at the latest, milliseconds since the epoch. */
   deadline: milliseconds,
@@ -72,6 +74,8 @@ const hello = v.object({
   version: v.pipe(v.string(), v.maxLength(64)),
   /** Names of the resources it can open. */
   resources: v.pipe(v.array(name), v.maxLength(1000)),
+  /** It has auditors' keys to seal recordings to. */
+  seals: v.optional(v.boolean()),
 });
 
 /** The target could not be opened. */
@@ -92,6 +96,7 @@ export const DIAL_FAILURES = [
   "TARGET_PREFLIGHT",
   "CATALOG_FAILED",
   "SPOOL_FULL",
+  "SEALING_UNAVAILABLE",
   "DRAINING",
 ] as const;
 export type DialFailure = (typeof DIAL_FAILURES)[number];

@@ -35,7 +35,11 @@ const sessionStart = v.strictObject({
   params: v.record(text, v.pipe(v.string(), v.maxLength(10_000))),
   reason: v.nullable(text),
   approvals: v.array(v.strictObject({ actor, time })),
-  recording: v.strictObject({ level: text, durability: text, onFailure: text }),
+  recording: v.strictObject({
+    ...{ level: text, durability: text, onFailure: text },
+    /** Its segments have to be sealed to the connector's auditors. */
+    sealed: v.optional(v.literal(true)),
+  }),
 });
 
 const sessionProgress = v.strictObject({

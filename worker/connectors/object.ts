@@ -53,6 +53,8 @@ interface Attachment {
   readonly version: string | null;
   /** Resources that it offered and the policies give it; empty until its hello. */
   readonly resources: readonly string[];
+  /** It has auditors' keys to seal recordings to. */
+  readonly seals?: boolean;
 }
 
 export type DialResult =
@@ -268,7 +270,8 @@ export class ConnectorObject extends DurableObject<Bindings> {
     const before = readAttachment(socket);
     if (!before) return;
     const others = this.#live().filter((one) => one.socket !== socket && one.attachment.version !== null);
-    socket.serializeAttachment({ ...before, version: hello.version, resources } satisfies Attachment);
+    const seals = hello.seals ?? false;
+    socket.serializeAttachment({ ...before, version: hello.version, resources, seals } satisfies Attachment);
     this.#tell({
       ...{ type: "connector.online", severity: others.length > 0 ? "warn" : "info" },
       ...(others.length > 0 ? { reason: "CONNECTOR_SECOND" } : {}),
@@ -297,10 +300,16 @@ export class ConnectorObject extends DurableObject<Bindings> {
   dial(message: Dial): DialResult {
     const ready = this.#live()
       .filter((one) => one.attachment.resources.includes(message.resource))
+      .filter((one) => one.attachment.seals || !message.recording.sealed)
       .sort((a, b) => b.attachment.since - a.attachment.since);
     for (const { socket } of ready) {
       this.#registry.sessionDialled(sessionOf(message.session), Date.now());
       if (trySend(socket, encodeConnectorControl(message))) return { ok: true };
+    }
+    const serves = this.#live().some((one) => one.attachment.resources.includes(message.resource));
+    if (serves && message.recording.sealed) {
+      const what = "has no auditors' keys, and the task wants its recording sealed";
+      return { ok: false, code: "SEALING_UNAVAILABLE", message: `the connector ${this.#name} ${what}` };
     }
     const there = this.#live().some((one) => one.attachment.version !== null);
     return there

@@ -56,14 +56,13 @@ export class RequestObject extends RequestSession<Bindings> {
 
   protected override async dial(channel: string, ticket: string, run: RequestRun) {
     const { task } = run;
-    const { level, onFailure, durability } = task.recording;
     return await this.#env.CONNECTORS.getByName(connectorOf(run)).dial({
       ...{ v: 1, t: "dial", session: channel, ticket, resource: task.resource },
       url: `/connector/sessions/${channel}`,
       task: { name: task.name, digest: task.digest, readOnly: false, relations: [], functions: [] },
       options: {},
       user: { application_name: `wicket/${run.id}`.slice(0, 128) },
-      recording: { level, onFailure, durability },
+      recording: task.recording,
       deadline: run.deadline,
     });
   }
@@ -81,7 +80,7 @@ export class RequestObject extends RequestSession<Bindings> {
     this.#ending(id).store.put({
       ...{ sid: id, grant: context.grant, actor, task: task.name, taskDigest: task.digest },
       ...{ resource: task.resource, connector, connectorKey, started, deadline },
-      ...{ ended: null, settled: false, recorded: null },
+      ...{ ended: null, settled: false, recorded: null, ...(task.recording.sealed ? { sealed: true } : {}) },
     });
     const { params, reason, grant } = context;
     try {

@@ -3,6 +3,7 @@
 import type { Identity, Task } from "../../policies/task.ts";
 import { actorFrom, type NewEvent } from "../audit/events.ts";
 import type { Approval } from "../grants/grant.ts";
+import { keepsText } from "../sessions/audit.ts";
 import type { RequestEvent, RequestLedger } from "./requests.ts";
 
 /** What the Worker found out about a request, in the header `CONTEXT_HEADER`; never the client's own header. */
@@ -108,7 +109,7 @@ export function eventOfRequest(event: RequestEvent, run: RequestRun): NewEvent |
         fingerprint: null,
         relations: [],
         masked: [],
-        text: run.task.recording.level === "full" ? event.text : null,
+        text: keepsText(run.task) ? event.text : null,
       },
     };
   }

@@ -47,7 +47,7 @@ export function connectorKey(name: string, jwk: { kty?: string; crv?: string; x?
 /** Puts the start of a session into the log, under a signed checkpoint. Throws when it cannot be. */
 export async function logStart(env: LogBinding, facts: StartFacts): Promise<void> {
   const { session, started, actor, task, policies, connector, grant, params, reason } = facts;
-  const { level, durability, onFailure } = task.recording;
+  const { level, durability, onFailure, sealed } = task.recording;
   await append(env, {
     ...{ v: 1, type: "session.start", time: started, session, actor: who(actor), policies, grant, reason },
     task: { name: task.name, digest: task.digest },
@@ -55,7 +55,7 @@ export async function logStart(env: LogBinding, facts: StartFacts): Promise<void
     connector: { name: connector, key: facts.connectorKey },
     params: { ...params },
     approvals: facts.approvals.map((one) => ({ actor: who(one), time: one.at })),
-    recording: { level, durability, onFailure },
+    recording: { level, durability, onFailure, ...(sealed ? { sealed } : {}) },
   });
 }
 

@@ -6,7 +6,7 @@ import { waitUntil } from "cloudflare:workers";
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { fromBase64, fromUtf8 } from "../../wire/log/bytes.ts";
-import { MAX_SEGMENT, readSegment, readSegmentHeader } from "../../wire/recording.ts";
+import { MAX_STORED, readSegmentHeader } from "../../wire/recording.ts";
 import { findSession } from "../audit/store.ts";
 import { authenticateConnector } from "../connectors/authenticate.ts";
 import type { Bindings } from "../env.ts";
@@ -39,8 +39,9 @@ export function recordingRoutes(): Hono<Routes> {
     const segments = await listSegments(context.env.RECORDINGS, sid);
     const last = segments.at(-1);
     const object = last && (await getSegment(context.env.RECORDINGS, sid, last.sequence));
-    const read = object && readSegment(new Uint8Array(await object.arrayBuffer()));
-    return context.json({ segments, final: read?.ok ? (read.header.final?.reason ?? null) : null });
+    const read = object && readSegmentHeader(new Uint8Array(await object.arrayBuffer()));
+    const header = read?.ok ? read.header : null;
+    return context.json({ segments, final: header?.final?.reason ?? null, sealed: header?.sealed ?? null });
   });
 
   /** What stands where, a page at a time: `?after=N` goes on behind segment N; `next` is the next page's. */
@@ -102,13 +103,13 @@ async function upload(context: Context<Routes>): Promise<Response> {
   if (!isAnySession(sid) || sequence === null)
     return refuse(404, "SESSION_UNKNOWN", "there is no such recording");
   const length = Number(context.req.header("content-length") ?? Number.NaN);
-  if (length > MAX_SEGMENT)
-    return refuse(413, "SEGMENT_TOO_LARGE", `a segment has at most ${MAX_SEGMENT} bytes`);
+  if (length > MAX_STORED)
+    return refuse(413, "SEGMENT_TOO_LARGE", `a segment has at most ${MAX_STORED} bytes`);
   // Who it is comes first: nothing of the body is read before.
   const verified = await authenticateConnector(context.req.raw, env);
   if (!verified.ok) return problem(verified);
-  const bytes = await readUpTo(context.req.raw.body, MAX_SEGMENT);
-  if (!bytes) return refuse(413, "SEGMENT_TOO_LARGE", `a segment has at most ${MAX_SEGMENT} bytes`);
+  const bytes = await readUpTo(context.req.raw.body, MAX_STORED);
+  if (!bytes) return refuse(413, "SEGMENT_TOO_LARGE", `a segment has at most ${MAX_STORED} bytes`);
   const sum = createHash("sha256").update(bytes).digest();
   if (context.req.header("content-digest") !== `sha-256=:${sum.toString("base64")}:`) {
     return refuse(400, "DIGEST_MISMATCH", "Content-Digest is missing or not that of the body");

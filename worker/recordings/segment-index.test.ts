@@ -1,5 +1,7 @@
+import { exportJWK, generateKeyPair } from "jose";
 import { expect, test } from "vitest";
 import { SegmentWriter } from "../../wire/recording.ts";
+import { auditorKey, sealSegment } from "../../wire/recording-seal.ts";
 import { indexSegment } from "./segment-index.ts";
 
 const event = (value: object) => new TextEncoder().encode(JSON.stringify({ t: "record", event: value }));
@@ -30,6 +32,22 @@ test("a segment's index says where each statement and its outcome stand", () => 
       },
     ],
     outcomes: [{ n: 1, at: 12, entry: 3, ok: true, tag: "SELECT 1", sqlstate: null, rows: 1, ms: 2 }],
+  });
+});
+
+test("of a sealed segment only its times and its end are known", async () => {
+  const writer = new SegmentWriter("s1");
+  writer.add({
+    kind: "event",
+    at: 7,
+    bytes: event({ t: "statement", n: 1, text: "SELECT 'canary'", decision }),
+  });
+  const pair = await generateKeyPair("ECDH-ES+A256KW", { crv: "X25519", extractable: true });
+  const auditor = (await auditorKey(await exportJWK(pair.publicKey)))!;
+  const bytes = await sealSegment(writer.seal(9, { reason: "X" }).bytes, null, [auditor]);
+  const stored = { sequence: 0, size: bytes.length, digest: "" };
+  expect(indexSegment(stored, bytes)).toEqual({
+    ...{ ...stored, from: 7, to: 7, statements: [], outcomes: [], final: "X", damaged: false, sealed: true },
   });
 });
 

@@ -1,5 +1,5 @@
 /** What stands where in a recording: per segment its statements and outcomes, without rows. */
-import { readSegment } from "../../wire/recording.ts";
+import { readSegment, readSegmentHeader } from "../../wire/recording.ts";
 import { getSegment, type StoredSegment } from "./store.ts";
 
 /** Segments of one page at most; 16 MiB of them are read for it, a few at a time. */
@@ -43,6 +43,8 @@ export interface IndexedSegment extends StoredSegment {
   readonly final: string | null;
   /** True when the segment does not read: nothing is known of what it held. */
   readonly damaged: boolean;
+  /** True when only an auditor can read it: then statements and outcomes are not known here. */
+  readonly sealed?: true;
 }
 
 /** The index of these segments, in their order. */
@@ -64,6 +66,12 @@ export async function indexSegments(
 
 /** The index of one segment's bytes; null = the store does not have it. */
 export function indexSegment(stored: StoredSegment, bytes: Uint8Array | null): IndexedSegment {
+  const head = bytes && readSegmentHeader(bytes);
+  if (head?.ok && head.header.sealed) {
+    const { from, to, final } = head.header;
+    const known = { from, to, final: final?.reason ?? null };
+    return { ...stored, ...known, statements: [], outcomes: [], damaged: false, sealed: true };
+  }
   const read = bytes && readSegment(bytes);
   if (!read?.ok) {
     return { ...stored, from: 0, to: 0, statements: [], outcomes: [], final: null, damaged: true };

@@ -52,6 +52,11 @@ function keyOf({ text, decision }: Extract<GateEvent, { t: "statement" }>): stri
   return text.length <= MAX_TEXT ? `${decision.reason} ${text}` : null;
 }
 
+/** Whether events have the texts of statements: not where the rows are not recorded, nor where only auditors may read. */
+export function keepsText({ recording }: Task): boolean {
+  return recording.level === "full" && !recording.sealed;
+}
+
 /** The event for a fact; null for facts that only the recording keeps. */
 export function eventFor(fact: GateEvent, task: Task, facts: EventFacts): NewEvent | null {
   if (fact.t === "statement") {
@@ -68,7 +73,7 @@ export function eventFor(fact: GateEvent, task: Task, facts: EventFacts): NewEve
         fingerprint: null,
         relations,
         masked,
-        text: task.recording.level === "full" ? fact.text.slice(0, MAX_TEXT) : null,
+        text: keepsText(task) ? fact.text.slice(0, MAX_TEXT) : null,
       },
     };
   }

@@ -32,6 +32,20 @@ test("R2 the next segment follows the stored one, and nothing follows the last",
   expect(judgeSegment(null, "demo", first)).toMatchObject({ status: 404 });
 });
 
+test("what a task wants sealed is not taken unsealed, and a recording is sealed as a whole or not at all", () => {
+  const [first, second] = segments() as [SegmentHeader, SegmentHeader];
+  const seal = (header: SegmentHeader): SegmentHeader => ({ ...header, sealed: ["k"] });
+  const wanted: StoredSession = { ...stored, sealed: true };
+  expect(judgeSegment(wanted, "demo", first)).toMatchObject({ status: 403, code: "SEGMENT_NOT_SEALED" });
+  expect(judgeSegment(wanted, "demo", seal(first))).toEqual({ ok: true, again: false });
+  const recorded = { sequence: 0, digest: second.prev!, final: false };
+  const mixed = { ok: false, code: "SEALING_MIXED" };
+  expect(judgeSegment({ ...stored, recorded }, "demo", seal(second))).toMatchObject(mixed);
+  const after = { ...stored, recorded: { ...recorded, sealed: true } };
+  expect(judgeSegment(after, "demo", second)).toMatchObject(mixed);
+  expect(judgeSegment(after, "demo", seal(second))).toEqual({ ok: true, again: false });
+});
+
 test("R2 the end of a recording is held against what crossed the edge", () => {
   const final = segments()[3]!;
   const edge: FinalRoots = {

@@ -24,6 +24,10 @@ export function judgeSegment(
   if (header.prev !== (last?.digest ?? null)) {
     return no(409, "PREV_MISMATCH", "the segment does not follow the stored one");
   }
+  const sealed = header.sealed !== undefined;
+  if (stored.sealed && !sealed) return no(403, "SEGMENT_NOT_SEALED", "the task wants its recording sealed");
+  if (last && (last.sealed ?? false) !== sealed)
+    return no(409, "SEALING_MIXED", "a recording is sealed as a whole or not at all");
   return { ok: true, again: false };
 }
 

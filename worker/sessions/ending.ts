@@ -121,7 +121,10 @@ export class SessionEnding {
       ? await logComplete(this.#host.env, header, digest, statement, stored.connectorKey)
       : null;
     const latest = this.#host.store.get()!;
-    const recorded = { sequence: header.sequence, digest, final, ...(final ? { header } : {}) };
+    const recorded = {
+      ...{ sequence: header.sequence, digest, final, ...(final ? { header } : {}) },
+      ...(header.sealed ? { sealed: true } : {}),
+    };
     this.#host.store.put({ ...latest, recorded });
     if (final && latest.ended) this.#alarm(latest, rootFault(latest.ended.roots, header) ?? unstated);
     else this.#alarm(latest, unstated);

@@ -121,6 +121,7 @@ export class SessionObject extends DurableObject<Bindings> {
         ended: null,
         settled: false,
         recorded: null,
+        ...(task.recording.sealed ? { sealed: true } : {}),
       },
     });
     this.#task = withBudget(task, grant.budget);

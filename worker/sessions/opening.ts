@@ -43,7 +43,6 @@ export function dialFor(
   const relations = new Map(
     task.rules.map(({ schema, relation: name }) => [`${schema}.${name}`, { schema, name }]),
   );
-  const { level, onFailure, durability } = task.recording;
   return {
     ...{ v: 1, t: "dial", session: stored.sid, ticket, resource: stored.resource },
     url: `/connector/sessions/${stored.sid}`,
@@ -53,7 +52,7 @@ export function dialFor(
     },
     options: startupOptions(task, params),
     user: { application_name: `wicket/${stored.sid}` },
-    recording: { level, onFailure, durability },
+    recording: task.recording,
     deadline: stored.deadline,
   };
 }
@@ -83,5 +82,6 @@ export const SQLSTATES: Readonly<Record<string, string>> = {
   TARGET_REFUSED_LOGIN: "28000",
   TARGET_TLS: "08001",
   SPOOL_FULL: "53100",
+  SEALING_UNAVAILABLE: "55000",
   DRAINING: "57P03",
 };

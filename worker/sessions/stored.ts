@@ -59,11 +59,14 @@ export interface StoredSession {
   readonly ended: EndedSession | null;
   /** D1, the grant and the connector know of the end. */
   readonly settled: boolean;
+  /** The task wants its recording sealed: no segment is taken that is not. */
+  readonly sealed?: boolean;
   /** The last stored segment of the recording. */
   readonly recorded: {
     readonly sequence: number;
     readonly digest: string;
     readonly final: boolean;
+    readonly sealed?: boolean;
     /** Of the final segment: held against the edge's own roots once those are final too. */
     readonly header?: SegmentHeader;
   } | null;
