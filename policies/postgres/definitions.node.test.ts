@@ -65,6 +65,11 @@ for (const [what, change] of [
     "DROP COLUMN name CASCADE; ALTER TABLE people RENAME mail TO name; ALTER TABLE people ADD mail text",
   ],
   [
+    "columns that moved up, and all the names as before",
+    `DROP COLUMN name CASCADE; ALTER TABLE people RENAME city TO name; ALTER TABLE people RENAME mail TO city;
+     ALTER TABLE people RENAME secret TO mail; ALTER TABLE people ADD secret text`,
+  ],
+  [
     "a table in its place",
     "RENAME TO others; CREATE TABLE people AS SELECT id, secret AS name, secret AS city, secret AS mail FROM others",
   ],
@@ -86,6 +91,21 @@ for (const [what, change] of [
     }
   });
 }
+
+test("M12 columns with odd names, and of domains, are the same while nothing changes", async () => {
+  await admin.query(`
+    DROP TABLE IF EXISTS "Odd ""names"" \\ {,}", agreed; DROP DOMAIN IF EXISTS word;
+    CREATE TABLE "Odd ""names"" \\ {,}" ("a ""b"" \\c" int, "select" int, "d''e" int, "{f,g}" int, "\t" int, "ä\u2028" int);
+    CREATE DOMAIN word AS text NOT NULL CHECK (value <> '');
+    CREATE TABLE agreed (id int, said word, more text)`);
+  const rules = [{ relation: 'Odd "names" \\ {,}' }, { relation: "agreed" }];
+  const odd = await lab.session("postgres", sqlTask(rules));
+  for (const { relation } of rules) {
+    const name = `"${relation.replaceAll('"', '""')}"`;
+    expect(await odd.run(`SELECT count(*) FROM ${name}`)).toMatchObject({ error: null, rows: ['["0"]'] });
+  }
+  odd.close();
+});
 
 test("M12 a view that was replaced is not read until the session begins again", async () => {
   expect((await session.run("SELECT * FROM cities")).rows).toEqual(['["Rome"]']);

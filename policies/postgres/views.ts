@@ -205,20 +205,51 @@ function makeView(
  */
 function definitionCheck(relation: CatalogRelation, columns: readonly ViewColumn[]): string {
   const { oid, schema, name, definition } = relation;
-  const pairs = columns.map(({ column }) => `(${column.number}, ${quoteText(column.name)})`);
-  const same = [
-    columns.length === 0
-      ? null
-      : `(SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute WHERE attrelid = ${oid} AND (attnum, attname) IN (${pairs.join(", ")})) = ${columns.length}`,
-    // A constant to the planner, made when the statement is analysed.
-    `${quoteText(qualified(schema, name))}::pg_catalog.regclass = ${oid}::pg_catalog.oid`,
-    definition === undefined
-      ? null
-      : `(SELECT xmin::pg_catalog.text FROM pg_catalog.pg_rewrite WHERE ev_class = ${oid} AND rulename = '_RETURN') = ${quoteText(definition)}`,
-  ].filter((part) => part !== null);
+  const parts = [
+    ...sameColumns(relation, columns),
+    ...(definition === undefined
+      ? []
+      : [
+          `(SELECT xmin::pg_catalog.text FROM pg_catalog.pg_rewrite WHERE ev_class = ${oid} AND rulename = '_RETURN') = ${quoteText(definition)}`,
+        ]),
+  ];
   const changed = quoteText(`${CHANGED_MARKER}${schema}.${name}]`);
   // concat is not immutable, so that the cast fails when it runs and not when it is planned.
-  return `CASE WHEN ${same.join(" AND ")} THEN true ELSE pg_catalog.concat(${changed})::pg_catalog.bool END`;
+  return `CASE WHEN ${parts.join(" AND ")} THEN true ELSE pg_catalog.concat(${changed})::pg_catalog.bool END`;
+}
+
+/**
+ * That the name is still this relation's, and the granted columns are still under their numbers. Functions that look
+ * into the server's caches: a query of pg_attribute costs more than the statement itself.
+ *
+ * The names of all columns are those of an empty row as JSON, in the order of their numbers; more may follow. When
+ * the last one that the catalog knows also has its old number, none before it is gone, so each has its own. An empty
+ * row of a domain may call its checks: there each granted column is asked for by number.
+ */
+function sameColumns(relation: CatalogRelation, columns: readonly ViewColumn[]): string[] {
+  const { oid, schema, name } = relation;
+  const all = relation.columns;
+  const last = all.at(-1);
+  const address = (column: CatalogColumn): string =>
+    `(pg_catalog.pg_identify_object_as_address(1259, ${oid}, ${column.number})).object_names = ${textArray([schema, name, column.name])}`;
+  if (last === undefined || columns.length === 0) {
+    // A constant to the planner, made when the statement is analysed.
+    return [`${quoteText(qualified(schema, name))}::pg_catalog.regclass = ${oid}::pg_catalog.oid`];
+  }
+  if (columns.length <= 2 || all.some((column) => column.baseType !== null)) {
+    return columns.map(({ column }) => address(column));
+  }
+  const names = `{${all.map((column) => `${JSON.stringify(column.name)}:null`).join(",")}`;
+  const row = `pg_catalog.json_populate_record(NULL::${qualified(schema, name)}, '{}')`;
+  return [
+    `pg_catalog.starts_with(pg_catalog.row_to_json(${row})::pg_catalog.text, ${quoteText(names)})`,
+    address(last),
+  ];
+}
+
+/** A text[] literal. */
+function textArray(values: readonly string[]): string {
+  return quoteText(`{${values.map((value) => `"${value.replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`);
 }
 
 function view(
