@@ -6,7 +6,15 @@ import type { QueryWalker } from "./query.ts";
 import { type Item, isProvided, itemsNamed, type Scope, targetsOf } from "./scope.ts";
 import { as, type Fields, list, location, text, typeOf } from "./tree.ts";
 
-const SYSTEM_COLUMNS = new Set(["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"]);
+/** Columns that every table has (PostgreSQL documentation, 5.6 System Columns). */
+export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set([
+  "tableoid",
+  "ctid",
+  "xmin",
+  "xmax",
+  "cmin",
+  "cmax",
+]);
 
 /** One reference to a column, a star or a whole row. */
 export function column(walker: QueryWalker, fields: Fields, scope: Scope): undefined {
@@ -25,6 +33,18 @@ export function column(walker: QueryWalker, fields: Fields, scope: Scope): undef
   if (qualifiers >= 2) dropSchema(walker, fields, parts, qualifiers, star, at);
 }
 
+/** True when a star or a whole row may show columns that the statement names nowhere. */
+function spreads(parts: readonly string[], star: boolean, scope: Scope): boolean {
+  if (!star) return parts.length === 1 && itemsNamed(scope, parts[0]!).some((item) => !item.derived);
+  const items = parts.length > 0 ? itemsNamed(scope, parts.at(-1)!) : scope.items;
+  return items.length === 0 || items.some((item) => !item.derived);
+}
+
+/** True when the item is the target of a write and its column, or its whole row, may not be read. */
+function hides({ target }: Item, column: string | null): boolean {
+  return target !== null && !target.whole && (column === null || !target.readable.has(column));
+}
+
 /** The target of a write is the table itself, so a name that may mean a column of it must be one it grants. */
 function guardTargets(
   walker: QueryWalker,
@@ -34,7 +54,7 @@ function guardTargets(
   at: number,
 ): undefined {
   const name = parts.at(-1);
-  if (star || (parts.length === 1 && itemsNamed(scope, name!).length > 0)) walker.spread = true;
+  if (spreads(parts, star, scope)) walker.spread = true;
   if (!star) walker.named.add(name!);
   const targets = targetsOf(scope);
   if (targets.length === 0) return;
@@ -44,16 +64,15 @@ function guardTargets(
       hint: "A write may read columns that the task grants unmasked; qualify a column of another relation.",
     });
   if (star) {
-    const owner = parts.length > 0 ? itemsNamed(scope, parts.at(-1)!).find((item) => item.target) : undefined;
+    const owner =
+      parts.length > 0 ? itemsNamed(scope, parts.at(-1)!).find((item) => hides(item, null)) : undefined;
     if (owner) refuse(owner.target!.relation, "every column");
   } else if (parts.length === 1) {
     if (isProvided(scope, name!)) return;
-    const owner = targets.find((item) => !item.target!.readable.has(name!));
+    const owner = targets.find((item) => hides(item, name!));
     if (owner) refuse(owner.target!.relation, name!);
   } else {
-    const owner = itemsNamed(scope, parts.at(-2)!).find(
-      (item) => item.target && !item.target.readable.has(name!),
-    );
+    const owner = itemsNamed(scope, parts.at(-2)!).find((item) => hides(item, name!));
     if (owner) refuse(owner.target!.relation, name!);
   }
 }
@@ -137,7 +156,7 @@ export function systemColumns(statement: unknown): string[] {
       if (
         fields["isNatural"] ||
         fields["usingClause"] ||
-        fields["returningClause"] ||
+        hasStar((fields["returningClause"] as Fields | undefined)?.["exprs"]) ||
         fields["returningList"]
       )
         spread = true;
@@ -151,6 +170,13 @@ export function systemColumns(statement: unknown): string[] {
   look(statement);
   if (found.size === 0 || spread || bare.some((name) => relations.has(name))) return [];
   return [...found].sort();
+}
+
+function hasStar(targets: unknown): boolean {
+  return list(targets).some((target) => {
+    const column = as(as(target, "ResTarget")?.["val"], "ColumnRef");
+    return column !== null && typeOf(list(column["fields"]).at(-1)) === "A_Star";
+  });
 }
 
 /**

@@ -52,7 +52,8 @@ function item(world: World, type: string, fields: Fields, scope: Scope): Item {
   else if (type === "RangeFunction" && fields["coldeflist"]) {
     columns = new Set(list(fields["coldeflist"]).map((entry) => String(as(entry, "ColumnDef")?.["colname"])));
   }
-  return { name, columns, view, node: view ? fields : null, target: null };
+  const derived = type !== "RangeVar" || cte !== undefined;
+  return { name, columns, view, node: view ? fields : null, target: null, derived };
 }
 
 /** The view of a relation that a name means, CTEs aside; null when there is none. */

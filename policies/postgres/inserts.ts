@@ -26,7 +26,9 @@ export function insert(walker: QueryWalker, fields: Fields, scope: Scope): undef
   const columns = insertColumns(walker, target, rule, fields);
   if (!columns) return;
   const filters = targetFilters(walker, target, rule);
-  source(walker, target, rule, fields, columns, targetChecks(target, filters), scope);
+  const checks = targetChecks(target, filters);
+  if (!columnParts(walker, fields, checks, scope)) return;
+  source(walker, target, rule, fields, columns, checks, scope);
   conflict(walker, target, rule, fields, scope);
   returning(walker, target, fields, [target.item], level(scope, [target.item], true));
 }
@@ -41,10 +43,6 @@ function insertColumns(
   const given = list(fields["cols"]).map((node) => as(node, "ResTarget") ?? {});
   if (given.length > 0) {
     const names = given.map((entry) => String(entry["name"]));
-    if (given.some((entry) => entry["indirection"])) {
-      walker.refuse("SYNTAX_NOT_ALLOWED", "a part of a column cannot be inserted");
-      return null;
-    }
     return checkColumns(walker, rule, target.relation, names) ? names : null;
   }
   const select = as(fields["selectStmt"], "SelectStmt");
@@ -66,6 +64,25 @@ function insertColumns(
   walker.source.insert(at, ` (${names.map(quoteName).join(", ")})`);
   fields["cols"] = names.map((name) => ({ ResTarget: { name } }));
   return names;
+}
+
+/** `INSERT INTO t (tags[1])`: elements of an array, where no rule checks what is written. */
+function columnParts(
+  walker: QueryWalker,
+  fields: Fields,
+  checks: readonly WriteCheck[],
+  scope: Scope,
+): boolean {
+  for (const node of list(fields["cols"])) {
+    const parts = list(as(node, "ResTarget")?.["indirection"]);
+    if (parts.length === 0) continue;
+    if (checks.length > 0 || parts.some((part) => typeOf(part) !== "A_Indices")) {
+      walker.refuse("SYNTAX_NOT_ALLOWED", "a part of a column cannot be inserted here");
+      return false;
+    }
+    walker.nodes(parts, scope);
+  }
+  return true;
 }
 
 /** How many columns a source has; null when a star hides it. */
@@ -192,15 +209,22 @@ function conflict(
   if (!clause) return;
   const infer = clause["infer"] as Fields | undefined;
   if (!walker.known("OnConflictClause", clause) || (infer && !walker.known("InferClause", infer))) return;
-  if (infer?.["conname"] !== undefined || infer?.["whereClause"]) {
+  const { whole } = target.item.target!;
+  if (!whole && (infer?.["conname"] !== undefined || infer?.["whereClause"])) {
     return walker.refuse("CONFLICT_NOT_ALLOWED", "ON CONFLICT needs the columns of its unique index", {
       hint: "Write ON CONFLICT (column, …).",
     });
   }
+  const index = level(scope, [target.item], true);
+  if (infer?.["whereClause"]) walker.node(infer["whereClause"], index);
   const readable = new Set(target.readable);
   const elements = list(infer?.["indexElems"]).map((node) => as(node, "IndexElem") ?? {});
   for (const element of elements) {
     const name = element["name"];
+    if (whole && element["expr"] && walker.known("IndexElem", element)) {
+      walker.node(element["expr"], index);
+      if (!element["opclass"] && !element["collation"]) continue;
+    }
     if (
       typeof name === "string" &&
       readable.has(name) &&
@@ -239,7 +263,7 @@ function conflict(
   const hidden: Item = {
     ...excluded,
     columns: null,
-    target: { relation: target.item.target!.relation, readable: excluded.columns! },
+    target: { relation: target.item.target!.relation, readable: excluded.columns!, whole: false },
   };
   const inside = level(scope, [target.item, hidden], true);
   const { clauses } = target;

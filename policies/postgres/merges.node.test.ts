@@ -60,6 +60,16 @@ describe("MERGE, and what a write tells of other rows", () => {
       );
     });
 
+    test("M5 M6 one that does nothing looks at the task's rows only, and needs a rule of the target too", async () => {
+      const nothing = "WHEN MATCHED THEN DO NOTHING";
+      await done(`MERGE INTO shop.items i USING (SELECT 1) s ON 1 / (i.id - 1) = 1 ${nothing}`, "MERGE 0");
+      await denied(`MERGE INTO shop.v USING shop.items i ON i.id = v.id ${nothing}`, "WRITE_NOT_ALLOWED");
+      await denied(
+        `MERGE INTO shop."Unknown" u USING shop.items i ON true ${nothing}`,
+        "RELATION_NOT_GRANTED",
+      );
+    });
+
     test("in WITH", async () => {
       await done(
         `WITH m AS (${merge} WHEN MATCHED THEN UPDATE SET name = s.name RETURNING i.id) SELECT * FROM m`,

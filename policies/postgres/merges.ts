@@ -35,7 +35,9 @@ export function merge(walker: QueryWalker, fields: Fields, scope: Scope): undefi
   if (!target) return;
   const actions = list(fields["mergeWhenClauses"]).map((node) => as(node, "MergeWhenClause") ?? {});
   const rules = actions.map((action) => actionRule(walker, target, action, location(relation)));
-  const used = rules.filter((rule) => rule !== null);
+  const acting = rules.filter((rule) => rule !== null);
+  const idle = acting.length === 0 ? idleRule(walker, target, location(relation)) : null;
+  const used = idle ? [idle] : acting;
   if (walker.refused) return;
   const filters = used.map((rule) => targetFilters(walker, target, rule));
   const conditions = filters.map((own) => filterCondition(own, target.ref));
@@ -88,6 +90,19 @@ function actionRule(walker: QueryWalker, target: WriteTarget, action: Fields, at
   if (!rule) walker.refuse(...walker.world.notGranted(target.relation, verb, at));
   else walker.rules.add(rule);
   return rule;
+}
+
+/** The rule of a MERGE whose actions all do nothing: it still looks for rows of its target, so it needs one. */
+function idleRule(walker: QueryWalker, target: WriteTarget, at: number): SqlRule | null {
+  const { schema, name } = target.relation;
+  for (const verb of ["merge", "update", "delete", "insert"] as const) {
+    const rule = walker.world.relations.rule(verb, schema, name);
+    if (!rule) continue;
+    walker.rules.add(rule);
+    return rule;
+  }
+  walker.refuse(...walker.world.notGranted(target.relation, "merge", at));
+  return null;
 }
 
 /** The indexes of the tokens WHEN that begin an action; those of a CASE do not. */
@@ -172,6 +187,7 @@ function act(
     return walker.refuse("ROW_RULE_VIOLATED", "every column that the row rule checks must be given", {
       rule: rule.at,
     });
+  if (values.length === 0) return;
   action["values"] = checkRow(
     walker,
     target,

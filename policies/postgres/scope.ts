@@ -5,6 +5,14 @@
 import type { Fields } from "./tree.ts";
 import type { TaskView } from "./views.ts";
 
+/** What a statement may read of the table that it changes. */
+export interface TargetColumns {
+  readonly relation: string;
+  readonly readable: ReadonlySet<string>;
+  /** True when that is every column, so that whole rows may be read too. */
+  readonly whole: boolean;
+}
+
 /** What a FROM item shows, as far as it is known without types. */
 export interface Item {
   /** Alias, or the relation's own name. */
@@ -16,7 +24,9 @@ export interface Item {
   /** The reference in the tree, for a relation. */
   readonly node: Fields | null;
   /** For the target of a write, which is the stored table itself: the columns that may be read of it. */
-  readonly target: { readonly relation: string; readonly readable: ReadonlySet<string> } | null;
+  readonly target: TargetColumns | null;
+  /** True for a query, a common table expression or a function: every column of it was named where it was made. */
+  readonly derived?: boolean;
 }
 
 /** One query level. */

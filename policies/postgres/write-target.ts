@@ -2,6 +2,7 @@
 import type { SqlRule } from "../task.ts";
 import type { CatalogColumn, CatalogRelation } from "./catalog-types.ts";
 import { Clauses } from "./clauses.ts";
+import { SYSTEM_COLUMNS } from "./columns.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type RowFilter, readRowFilter } from "./row-filter.ts";
@@ -81,7 +82,11 @@ export function writeTarget(walker: QueryWalker, verb: SqlRule["verb"], fields: 
   const alias = fields["alias"] as Fields | undefined;
   const ref = String(alias?.["aliasname"] ?? relation.name);
   const full = `${relation.schema}.${relation.name}`;
-  const target = { relation: full, readable: new Set(readable) };
+  const target = {
+    relation: full,
+    readable: new Set([...readable, ...(view ? SYSTEM_COLUMNS : [])]),
+    whole: view !== null && readable.length === relation.columns.length,
+  };
   return {
     relation,
     ref,

@@ -12,3 +12,9 @@ SELECT ssn IS JSON FROM customers WHERE id=1
 SELECT JSON_SCALAR(ssn) FROM customers WHERE id=1
 SELECT JSON(ssn) FROM customers WHERE id=1
 SELECT JSON_SERIALIZE(to_jsonb(c)) FROM customers c WHERE id=1
+SELECT JSON_OBJECTAGG(id : email ABSENT ON NULL), JSON_ARRAYAGG(ssn ORDER BY id NULL ON NULL RETURNING jsonb) FROM customers WHERE id < 8
+SELECT JSON_OBJECT('a' : ssn, 'b' VALUE email RETURNING jsonb), JSON_ARRAY(ssn, email NULL ON NULL), JSON_ARRAY(SELECT ssn FROM customers WHERE id<3 ORDER BY id) FROM customers WHERE id = 7
+SELECT JSON('{"a":1}'), JSON_SCALAR(ssn), JSON_SERIALIZE(to_json(email) RETURNING text), ssn IS JSON, to_json(c)::text IS JSON OBJECT FROM customers c WHERE id < 3
+SELECT jt.* FROM orders o, JSON_TABLE(o.note, '$' COLUMNS (k int PATH '$.k', src text PATH '$.src' DEFAULT 'x' ON EMPTY, e boolean EXISTS PATH '$.z', n FOR ORDINALITY)) jt WHERE o.id<4
+SELECT jt.* FROM customers c, JSON_TABLE(jsonb_build_object('x', jsonb_agg(c.ssn)), '$' COLUMNS (NESTED PATH '$.x[*]' COLUMNS (s text PATH '$'))) jt
+SELECT jt.* FROM (SELECT jsonb_agg(to_jsonb(c)) j FROM customers c WHERE id<3) z, JSON_TABLE(z.j, '$[*]' AS root COLUMNS (NESTED PATH '$.ssn' AS s COLUMNS (s text PATH '$'), id int)) jt

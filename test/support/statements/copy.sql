@@ -359,3 +359,139 @@ SELECT "t1"."id", "t1"."email", COALESCE("__o"."__data", '[]'::jsonb) FROM "publ
 SELECT DISTINCT "distinctAlias"."Customer_id" AS "ids_Customer_id" FROM (SELECT "Customer"."id" AS "Customer_id", "Customer"."email" AS "Customer_email" FROM "customers" "Customer") "distinctAlias" ORDER BY "Customer_id" ASC LIMIT 3
 SELECT anon_1.id, anon_1.email FROM (SELECT customers.id AS id, customers.email AS email, row_number() OVER (PARTITION BY customers.country ORDER BY customers.balance DESC, customers.id) AS rn FROM customers) AS anon_1 WHERE anon_1.rn <= 2 ORDER BY 1
 SELECT o.id, c.email FROM orders o LEFT OUTER JOIN customers c ON c.id = o.customer_id WHERE o.status = ANY (ARRAY['paid']) ORDER BY o.created_at DESC LIMIT 3
+SELECT email FROM customers ORDER BY country FETCH FIRST 3 ROWS WITH TIES
+SELECT c.* FROM customers c JOIN LATERAL (SELECT o.* FROM orders o WHERE o.customer_id = c.id ORDER BY o.id LIMIT 1) l ON true
+SELECT c.id, l.* FROM customers c LEFT JOIN LATERAL (SELECT max(o.total) m, array_agg(o.status ORDER BY o.id) s FROM orders o WHERE o.customer_id = c.id) l ON l.m > 10
+SELECT * FROM ROWS FROM (generate_series(1,3), unnest(ARRAY['a','b'])) WITH ORDINALITY AS t(a,b,o)
+SELECT c.email, t.o FROM customers c, unnest(string_to_array(c.ssn,'-')) WITH ORDINALITY AS t(p,o) WHERE c.id < 3
+SELECT * FROM customers c NATURAL JOIN orders o
+SELECT * FROM customers NATURAL LEFT JOIN (SELECT id, status FROM orders) o WHERE id < 4
+SELECT o.*, c.email FROM orders o FULL JOIN customers c ON o.customer_id=c.id AND o.status='paid'
+SELECT id, ssn, row_number() OVER w, rank() OVER w, lag(ssn) OVER w, first_value(email) OVER (w ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM customers WINDOW w AS (PARTITION BY country ORDER BY ssn NULLS FIRST, id)
+SELECT ntile(4) OVER (ORDER BY email, id), nth_value(ssn,2) OVER (ORDER BY id) FROM customers
+SELECT country, ssn, grouping(country, ssn), count(*) FROM customers GROUP BY GROUPING SETS ((country),(ssn),()) ORDER BY 1,2,3
+SELECT country, ssn, count(*) FROM customers GROUP BY ROLLUP(country, ssn) ORDER BY 1,2,3
+SELECT country, left(email,1), count(*) FROM customers GROUP BY DISTINCT CUBE(1,2), ROLLUP(1) ORDER BY 1,2,3
+SELECT string_agg(DISTINCT ssn, ',' ORDER BY ssn) FROM customers
+SELECT country, string_agg(email, ',' ORDER BY id) FILTER (WHERE ssn IS NOT NULL) FROM customers GROUP BY country HAVING max(ssn) > '0'
+SELECT any_value(email), array_agg(DISTINCT ssn) FROM customers
+SELECT x.* FROM XMLTABLE('/r/c' PASSING (SELECT xmlelement(name r, xmlagg(xmlelement(name c, xmlattributes(id), email))) FROM customers WHERE id<3) COLUMNS n FOR ORDINALITY, id int PATH '@id', e text PATH '.') x
+SELECT (c).email, (c.*)::text FROM customers c WHERE id=1
+SELECT (c.*).ssn FROM customers c WHERE id=1
+SELECT ((c)).* FROM customers c WHERE id = 1
+SELECT c IS DISTINCT FROM NULL, c.* IS NOT NULL, ROW(c.*) = ROW(c.*) FROM customers c WHERE id=1
+SELECT (SELECT ROW(c.*)::text), (SELECT c::text) FROM customers c WHERE id = 2
+SELECT count(c), count(c.*), count(*) FROM customers c
+SELECT DISTINCT c FROM customers c ORDER BY c LIMIT 2
+SELECT max(c.id), c.email FROM customers c GROUP BY email ORDER BY 1
+SELECT id, email, ssn FROM customers GROUP BY id ORDER BY id LIMIT 3
+SELECT id, upper(email) FROM customers GROUP BY id HAVING length(ssn) > 3 ORDER BY id
+SELECT o.customer_id, c.email, count(*) FROM orders o JOIN customers c ON c.id=o.customer_id GROUP BY c.id, o.customer_id ORDER BY 1 LIMIT 3
+SELECT c.*, count(*) FROM customers c GROUP BY c.id ORDER BY c.id LIMIT 2
+SELECT customers.*, count(*) FROM public.customers GROUP BY public.customers.id ORDER BY 1 LIMIT 2
+SELECT c.id, c.ssn, sum(o.total) FROM customers c LEFT JOIN orders o ON o.customer_id = c.id GROUP BY c.id, rollup(o.status) ORDER BY 1,3 LIMIT 5
+SELECT o.id, o.note->>'k', o.tags[1] FROM orders o GROUP BY o.id ORDER BY o.id LIMIT 3
+SELECT o.*, row_number() OVER (ORDER BY o.total) FROM orders o GROUP BY o.id ORDER BY o.id LIMIT 3
+SELECT o FROM orders o GROUP BY o.id ORDER BY o.id LIMIT 3
+SELECT x.id, x.email FROM (SELECT id, email FROM customers) x GROUP BY x.id, x.email ORDER BY 1 LIMIT 2
+SELECT id FROM orders GROUP BY id ORDER BY max(total) DESC, id LIMIT 3
+SELECT id, status FROM orders GROUP BY id ORDER BY created_at LIMIT 3
+SELECT id, (SELECT c.email FROM customers c WHERE c.id = orders.customer_id) FROM orders GROUP BY id ORDER BY id LIMIT 3
+SELECT c.id, array(SELECT o.total FROM orders o WHERE o.customer_id = c.id AND o.status <> c.country ORDER BY 1) FROM customers c GROUP BY c.id ORDER BY 1 LIMIT 2
+SELECT DISTINCT ON (c.id) c.id, c.email FROM customers c GROUP BY c.id ORDER BY c.id, c.ssn LIMIT 3
+SELECT c.id, case when c.email like 'a%' then 1 end, coalesce(c.ssn,'-') FROM customers c GROUP BY 1 ORDER BY 1 LIMIT 3
+SELECT c.id AS k, c.email FROM customers c GROUP BY k ORDER BY k LIMIT 3
+SELECT id FROM customers ORDER BY ssn COLLATE "C" USING <, id LIMIT 3
+SELECT id FROM customers ORDER BY email USING ~<~, id LIMIT 3
+SELECT ssn FROM customers UNION SELECT email FROM customers EXCEPT SELECT 'x' ORDER BY 1 LIMIT 5
+(SELECT ssn FROM customers ORDER BY id LIMIT 1) UNION ALL (SELECT email FROM customers ORDER BY id LIMIT 1)
+SELECT ssn FROM customers INTERSECT ALL SELECT ssn FROM customers ORDER BY 1
+VALUES (1, (SELECT email FROM customers WHERE id=1)), (2, 'x')
+SELECT * FROM (VALUES (1,'a'),(2,'b')) v(i,t) JOIN customers c ON c.id=v.i
+WITH a AS MATERIALIZED (SELECT * FROM customers), b AS NOT MATERIALIZED (SELECT * FROM a) SELECT b.email, a.ssn FROM a JOIN b USING (id) ORDER BY id LIMIT 2
+WITH RECURSIVE r(n, e) AS (VALUES (1, 'x'::text) UNION ALL SELECT n+1, c.email FROM r JOIN customers c ON c.id = n WHERE n < 4) SELECT * FROM r
+WITH RECURSIVE g AS (SELECT id, customer_id FROM orders WHERE id=1 UNION SELECT o.id, o.customer_id FROM orders o JOIN g ON o.id = g.customer_id) SEARCH BREADTH FIRST BY id SET ord CYCLE id SET cyc TO 'y' DEFAULT 'n' USING p SELECT id, cyc, ord FROM g ORDER BY ord
+WITH t(a,b) AS (SELECT id, email FROM customers) SELECT b FROM t ORDER BY a LIMIT 2
+SELECT * FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id=c.id AND c.ssn LIKE '0%')
+SELECT * FROM customers WHERE (email, ssn) IN (SELECT email, ssn FROM customers WHERE id < 4) ORDER BY id
+SELECT * FROM customers WHERE ssn > ALL (SELECT ssn FROM customers WHERE id=1) ORDER BY id LIMIT 2
+SELECT * FROM customers WHERE (id, email) = (SELECT id, email FROM customers WHERE id=1)
+SELECT id FROM customers WHERE email LIKE ANY (ARRAY['a%','b%']) OR ssn ILIKE ALL (ARRAY['0%']) OR email NOT LIKE 'u%' ORDER BY id LIMIT 4
+SELECT id FROM customers WHERE ssn COLLATE "C" >= '0' AND email ~~ 'a%' AND ssn !~~* '9' AND email ^@ 'a' ORDER BY id
+SELECT id FROM customers WHERE email BETWEEN SYMMETRIC 'z' AND 'a' ORDER BY id LIMIT 4
+SELECT id, email IS NORMALIZED, normalize(email), email IS NFC NORMALIZED FROM customers WHERE id<3
+SELECT extract(year from created_at), date_part('dow', created_at), created_at AT TIME ZONE 'UTC', created_at AT LOCAL, (created_at, interval '1 day') OVERLAPS (created_at, interval '1 hour') FROM orders WHERE id<3
+SELECT trim(both 'x' from ssn), substring(email from 1 for 3), substring(email similar 'a#"%#"@%' escape '#'), overlay(ssn placing 'zz' from 2 for 1), position('-' in ssn), trim(email), btrim(ssn,'0') FROM customers WHERE id<3
+SELECT treat(id as int) FROM orders LIMIT 1
+SELECT collation for (email) FROM customers LIMIT 1
+SELECT cast(ssn as text), ssn::varchar(5), text 'x', int4 '3', ssn::text COLLATE "en-x-icu" FROM customers WHERE id=1
+SELECT note['k'], note->'src', note#>>'{k}', note @> '{"k":1}', note ? 'k', note ?| ARRAY['k'], note @? '$.k', note @@ '$.k > 1', jsonb_path_exists(note,'$.k') FROM orders WHERE id<3
+SELECT a.n, a.v FROM customers c, LATERAL (VALUES ('email', c.email), ('ssn', c.ssn)) a(n,v) WHERE c.id<3
+SELECT unnest(ARRAY[email, ssn]), generate_series(1,2) FROM customers WHERE id<3
+SELECT (regexp_matches(email, '(.)(.)', 'g'))[1] FROM customers WHERE id=1
+SELECT regexp_count(ssn,'0'), regexp_instr(ssn,'0'), regexp_like(ssn,'^0'), regexp_substr(email,'[a-z]+') FROM customers WHERE id<3
+SELECT make_date(2020,1,id), make_interval(days => id), to_char(total,'999D99'), format('%1$s %2$L', id, status) FROM orders WHERE id<3
+SELECT jsonb_to_recordset(jsonb_agg(to_jsonb(c))) FROM customers c
+SELECT r.* FROM jsonb_to_recordset((SELECT jsonb_agg(to_jsonb(c)) FROM customers c WHERE id<3)) AS r(id int, ssn text)
+SELECT json_object_keys(to_json(c)), 1 FROM customers c WHERE id=1
+SELECT * FROM jsonb_each((SELECT to_jsonb(c) FROM customers c WHERE id=1))
+SELECT * FROM generate_series(1,3) g, LATERAL (SELECT email FROM customers WHERE id=g) e
+SELECT current_date IS NOT NULL, localtimestamp(0) IS NOT NULL, current_role, session_user, current_user::text
+SELECT g FROM generate_series(timestamp '2020-01-01', timestamp '2020-01-03', interval '1 day') AS g
+SELECT E'a\'b', U&'\0061', U&'d!0061t' UESCAPE '!', $$x$$, $t$y$t$, B'1', X'1f', N'z', 1e3, 0x1F, 0b11, 0o7, 1_000
+SELECT "id", "Email" FROM (SELECT id, email AS "Email" FROM customers) "Q" ORDER BY 1 LIMIT 1
+SELECT U&"\0065mail" FROM customers ORDER BY id LIMIT 1
+SELECT "c"."email" AS "größe", c.ssn AS "名" FROM "public"."customers" AS "c" WHERE 'ü' <> c.ssn ORDER BY c.id LIMIT 2
+SELECT 'ü', '名', email FROM customers WHERE id = 1 -- ä
+SELECT /* ü */ email /* 名 */ FROM /**/ customers /* x /* y */ */ WHERE id=1
+SELECT email FROM customers TABLESAMPLE BERNOULLI (100) ORDER BY id LIMIT 2
+SELECT c.email FROM customers AS c TABLESAMPLE SYSTEM (100) REPEATABLE (0) JOIN orders o ON o.customer_id = c.id ORDER BY o.id LIMIT 2
+SELECT ctid, xmin IS NOT NULL, tableoid::regclass, id FROM orders ORDER BY id LIMIT 2
+SELECT tableoid::regclass, * FROM customers ORDER BY id LIMIT 2
+SELECT c.tableoid = 'customers'::regclass, c.ctid IS NOT NULL FROM customers c ORDER BY id LIMIT 2
+SELECT o.ctid, c.email FROM orders o JOIN customers c ON c.id=o.customer_id WHERE o.ctid = '(0,1)'
+SELECT oid FROM customers
+SELECT min(ctid), max(o.ctid) FROM orders o
+SELECT customers.ctid FROM public.customers WHERE customers.xmin::text::bigint > 0 AND id = 1
+COPY customers (email, id) TO STDOUT
+COPY customers TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *, DELIMITER ';', NULL 'n', QUOTE '"', ESCAPE '"')
+COPY customers TO STDOUT WITH CSV HEADER
+COPY customers TO STDOUT CSV FORCE QUOTE email
+COPY BINARY customers TO STDOUT
+COPY customers TO STDOUT DELIMITER AS '|' NULL AS 'x'
+COPY (SELECT email, ssn FROM customers ORDER BY id) TO STDOUT
+COPY (VALUES (1,'a')) TO STDOUT WITH (FORMAT text)
+COPY (SELECT * FROM customers WHERE ssn LIKE '0%') TO STDOUT (FORMAT binary)
+COPY (WITH x AS (SELECT * FROM customers) SELECT ssn FROM x ORDER BY id) TO STDOUT WITH DELIMITER ','
+COPY public.orders(id,status) TO STDOUT (FORMAT 'csv', ENCODING 'UTF8')
+BEGIN; DECLARE c CURSOR FOR SELECT * FROM customers ORDER BY id; FETCH FORWARD 2 FROM c; MOVE 1 IN c; FETCH NEXT c; CLOSE c; COMMIT
+BEGIN; DECLARE c SCROLL CURSOR FOR SELECT ssn FROM customers ORDER BY id; FETCH LAST FROM c; FETCH PRIOR FROM c; FETCH ABSOLUTE 1 FROM c; FETCH RELATIVE 1 FROM c; FETCH BACKWARD ALL FROM c; COMMIT
+BEGIN; DECLARE "My C" BINARY NO SCROLL CURSOR WITHOUT HOLD FOR SELECT id, email FROM customers ORDER BY id LIMIT 2; FETCH ALL IN "My C"; CLOSE ALL; COMMIT
+DECLARE c CURSOR WITH HOLD FOR SELECT email FROM customers ORDER BY id; FETCH 2 FROM c; CLOSE c
+BEGIN; DECLARE c INSENSITIVE CURSOR FOR TABLE customers; MOVE ALL c; ROLLBACK
+BEGIN; DECLARE c ASENSITIVE CURSOR FOR VALUES (1),(2); FETCH c; ROLLBACK
+PREPARE p(int) AS SELECT email, ssn FROM customers WHERE id = $1; EXECUTE p(1); EXECUTE p((SELECT max(id) FROM customers)); DEALLOCATE p
+PREPARE p AS SELECT $1::text || ssn FROM customers WHERE id=2; EXECUTE p('x'); DEALLOCATE PREPARE ALL
+PREPARE p (text, int) AS SELECT id FROM customers WHERE ssn LIKE $1 AND id < $2 ORDER BY id; EXECUTE p('0%', 9)
+EXECUTE nope
+DEALLOCATE nope
+SHOW TIME ZONE
+SHOW SESSION AUTHORIZATION
+SHOW max_identifier_length
+SHOW is_superuser
+SET XML OPTION DOCUMENT
+SET NAMES 'UTF8'
+SET TIME ZONE 'UTC'
+SET TIME ZONE LOCAL
+SET TIME ZONE -7
+SET TIME ZONE INTERVAL '-08:00' HOUR TO MINUTE
+SET SESSION application_name = 'x'
+SET LOCAL application_name TO DEFAULT
+SET SCHEMA 'public'
+SET search_path TO "public"
+SET DateStyle = 'ISO, DMY'
+SET datestyle TO iso, dmy
+BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE; SAVEPOINT a; SELECT 1; ROLLBACK TO SAVEPOINT a; RELEASE a; COMMIT AND CHAIN; ROLLBACK AND NO CHAIN
+START TRANSACTION; ABORT; BEGIN WORK; END TRANSACTION
+COMMIT
+ROLLBACK TO x

@@ -545,3 +545,143 @@ CREATE GROUP g9
 LOAD 'auto_explain'
 UNLISTEN c
 CREATE CONSTRAINT TRIGGER t AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION x()
+SELECT * FROM xpath_table('id','token','secrets','/a','true') AS t(a int, b text)
+SELECT * FROM crosstab('SELECT id, token, token FROM secrets') AS t(a int, b text)
+SELECT * FROM pgstattuple('secrets')
+SELECT loread(lo_open(424242, 262144), 100)
+SELECT pg_stat_file('postgresql.conf')
+SELECT query_to_xmlschema('SELECT 1', true, true, '')
+SELECT cursor_to_xml('c', 1, true, true, '')
+SELECT schema_to_xml('public', true, true, '')
+SELECT * FROM ts_stat('SELECT to_tsvector(token) FROM secrets')
+SELECT pg_control_system()
+SELECT * FROM pg_cursor()
+SELECT * FROM pg_prepared_statement()
+SELECT * FROM pg_lock_status()
+SELECT pg_stat_get_backend_activity(s) FROM pg_stat_get_backend_idset() s
+SELECT hstore(c) FROM customers c
+SELECT public.hstore('a','b')
+SELECT dblink_connect('x')
+SELECT xpath_string('<a>1</a>','/a')
+SELECT lo_oid(424242)
+SELECT 'ok'::mood
+SELECT CAST('ok' AS public.mood)
+SELECT NULL::orders
+SELECT ('(1,a,b,c,US,1)'::customers).ssn
+SELECT ROW(1,2)::secrets
+SELECT * FROM json_populate_record(NULL::secrets, '{"token":1}')
+SELECT o.leak, o.* FROM orders o
+SELECT (o.*).leak FROM orders o
+SELECT leak(o) FROM orders o
+SELECT x.leak FROM (SELECT o FROM orders o) AS x
+SELECT (x).leak FROM (SELECT o AS x FROM orders o) q
+SELECT ((x)).leak FROM (SELECT o AS x FROM orders o) q
+SELECT (array_agg(o))[1].leak FROM orders o
+SELECT x.get_ssn FROM generate_series(1,2) AS x
+SELECT (id).get_ssn FROM orders
+SELECT id.get_ssn FROM orders id
+SELECT (1).pg_sleep
+SELECT x.pg_sleep FROM generate_series(1,2) x
+SELECT ('x'::text).query_to_xml
+SELECT * FROM na.public.secrets
+SELECT * FROM nb.public.customers
+TABLE ONLY secrets
+SELECT * FROM ONLY (secrets)
+SELECT * FROM (TABLE secrets) x
+SELECT * FROM pg_toast.pg_toast_2619
+SELECT * FROM pg_statistic_ext_data
+SELECT data FROM pg_largeobject
+SELECT stxdndistinct FROM pg_statistic_ext_data
+SELECT id FROM orders WHERE id = get_ssn(1)::int
+SELECT id FROM orders ORDER BY get_ssn(id)
+SELECT id FROM orders LIMIT (SELECT salary FROM employees LIMIT 1)
+SELECT CASE WHEN EXISTS (SELECT 1 FROM secrets WHERE token LIKE 't%') THEN 1 END
+SELECT string_agg(status, (SELECT token FROM secrets LIMIT 1)) FROM orders
+SELECT sum(id) OVER (ORDER BY id ROWS (SELECT salary FROM employees LIMIT 1) PRECEDING) FROM orders
+SELECT * FROM orders o JOIN LATERAL (SELECT token FROM secrets) s ON true
+SELECT * FROM generate_series(1, (SELECT max(salary) FROM employees))
+SELECT GROUPING(id) FROM secrets GROUP BY id
+SELECT * FROM orders WHERE note @? (SELECT token::jsonpath FROM secrets)
+SELECT JSON_QUERY(note, '$' PASSING (SELECT token FROM secrets LIMIT 1) AS x) FROM orders
+SELECT * FROM JSON_TABLE((SELECT to_jsonb(token) FROM secrets LIMIT 1), '$' COLUMNS (a text PATH '$')) j
+SELECT JSON_VALUE('1', '$' DEFAULT (SELECT token FROM secrets LIMIT 1) ON EMPTY)
+SELECT xmlelement(name a, xmlattributes((SELECT token FROM secrets LIMIT 1) AS b))
+SELECT ARRAY(TABLE secrets)
+SELECT id IN (SELECT id FROM secrets) FROM orders
+(SELECT 1) UNION (TABLE secrets)
+WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n+1 FROM a, secrets) SELECT * FROM a
+WITH x AS (INSERT INTO orders(id) VALUES (1) RETURNING id) SELECT 1
+WITH x AS (MERGE INTO orders o USING customers c ON false WHEN NOT MATCHED THEN INSERT (id) VALUES (1) RETURNING o.id) SELECT 1
+SELECT * INTO TEMP x FROM customers
+SELECT * INTO x FROM orders
+CREATE TEMP TABLE t AS SELECT 1
+CREATE TEMP TABLE t (a int)
+CREATE TEMP VIEW v AS SELECT 1
+CREATE TEMP SEQUENCE s
+CREATE TABLE IF NOT EXISTS t AS TABLE customers
+DROP TABLE orders
+ALTER TABLE orders RENAME TO x
+COMMENT ON TABLE orders IS 'x'
+ANALYZE orders
+REINDEX TABLE orders
+EXECUTE p; DROP TABLE orders
+GRANT postgres TO x
+REASSIGN OWNED BY a TO b
+CREATE POLICY p ON orders
+CREATE RULE r AS ON SELECT TO orders DO INSTEAD SELECT 1
+CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION f()
+ALTER DATABASE na SET work_mem = 1
+CREATE EXTENSION file_fdw
+CREATE OPERATOR = (LEFTARG=int, RIGHTARG=int, FUNCTION=op_leak)
+CREATE AGGREGATE a(int) (SFUNC=int4pl, STYPE=int)
+CREATE DOMAIN d AS int CHECK (value > (SELECT 1))
+CREATE TYPE t AS (a int)
+ALTER FUNCTION upper(varchar) SECURITY DEFINER
+SECURITY LABEL ON COLUMN customers.ssn IS 'x'
+SELECT 1 FROM customers FOR SHARE
+SELECT 1 FROM customers FOR NO KEY UPDATE SKIP LOCKED
+SELECT * FROM customers c, orders o FOR KEY SHARE OF o
+UPDATE orders SET status = 'x' WHERE false
+DELETE FROM customers WHERE ssn = 'x'
+MERGE INTO customers c USING orders o ON c.id=o.id WHEN MATCHED THEN DO NOTHING
+INSERT INTO orders DEFAULT VALUES
+SELECT nextval('s')
+SELECT currval('s')
+SELECT setval('s',1)
+SELECT pg_sequence_last_value('s'::regclass)
+COPY (DELETE FROM orders RETURNING *) TO STDOUT
+COPY (SELECT * FROM secrets) TO STDOUT
+COPY (SELECT 1) TO PROGRAM 'cat > /tmp/x'
+COPY orders TO '/tmp/x'
+COPY (SELECT pg_read_file('x')) TO STDOUT
+BEGIN; DECLARE c CURSOR FOR SELECT * FROM secrets; FETCH c; ROLLBACK
+FETCH 1 FROM nope
+MOVE ALL FROM nope
+PREPARE p(int) AS SELECT email FROM customers WHERE id = $1; EXECUTE p((SELECT salary FROM employees LIMIT 1))
+PREPARE p(secrets) AS SELECT 1
+PREPARE p AS UPDATE orders SET status='x'; EXECUTE p
+EXPLAIN CREATE TABLE x AS SELECT 1
+EXPLAIN DECLARE c CURSOR FOR SELECT 1
+SELECT current_setting('wicket.token_i', true)
+SELECT current_setting('hba_file')
+SET wicket.token_i = 'x'
+SET wicket.p_customer = '2'
+DISCARD ALL
+SET SESSION AUTHORIZATION postgres
+SET session_replication_role = replica
+SET statement_timeout = 0
+SET lock_timeout = 0
+SET NAMES 'SQL_ASCII'
+SET search_path = evil
+SET SCHEMA 'evil'
+SET search_path TO pg_temp, public
+SELECT set_config('row_security','off',true)
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name='row_security'
+SET XML OPTION DOCUMENT; SET ROLE x
+COMMIT PREPARED 'x'
+BEGIN; PREPARE TRANSACTION 'x'
+LISTEN x
+NOTIFY x, 'y'
+UNLISTEN *
+LOCK TABLE customers
+SELECT pg_try_advisory_xact_lock(1,2)
