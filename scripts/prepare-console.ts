@@ -3,9 +3,8 @@
  * texts, build/console/assets.js, so that the Worker serves everything itself.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { keptScript } from "./sources.ts";
 
 const root = join(import.meta.dirname, "..");
 const source = join(root, "worker", "console", "browser");
@@ -19,6 +18,7 @@ interface Asset {
 }
 
 async function bundled(...entries: string[]): Promise<[string, Asset][]> {
+  const { build } = await import("esbuild");
   const result = await build({
     entryPoints: entries.map((name) => join(source, name)),
     outdir: "out",
@@ -40,18 +40,13 @@ async function bundled(...entries: string[]): Promise<[string, Asset][]> {
   });
 }
 
-/** Makes build/console/assets.js; does not touch it when it is the same already. */
+/** Makes build/console/assets.js, unless it is there already. */
 export async function prepareConsole(): Promise<void> {
-  const assets = await bundled("live.ts", "player.ts", "terminal.ts", "style.css", "terminal.css");
-  const text = `export default ${JSON.stringify(Object.fromEntries(assets))};\n`;
-  const file = join(root, "build", "console", "assets.js");
-  let before: string | null = null;
-  try {
-    before = readFileSync(file, "utf8");
-  } catch {
-    mkdirSync(join(root, "build", "console"), { recursive: true });
-  }
-  if (before !== text) writeFileSync(file, text);
+  const sources = ["worker/console/browser", "wire", "scripts/prepare-console.ts"];
+  await keptScript("build/console/assets.js", sources, async () => {
+    const assets = await bundled("live.ts", "player.ts", "terminal.ts", "style.css", "terminal.css");
+    return `export default ${JSON.stringify(Object.fromEntries(assets))};\n`;
+  });
 }
 
 if (import.meta.main) await prepareConsole();

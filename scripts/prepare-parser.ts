@@ -8,8 +8,9 @@
  *
  * Idempotent; when the output is newer than its inputs nothing is done.
  */
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { writeWhole } from "./sources.ts";
 
 const root = join(import.meta.dirname, "..");
 const source = join(root, "node_modules", "libpg-query", "wasm");
@@ -59,9 +60,8 @@ export function prepareParser(): string {
   const inputs = [join(source, "libpg-query.wasm"), join(source, "libpg-query.js"), import.meta.filename];
   const outputs = [join(target, "libpg-query.wasm"), join(target, "libpg-query.js")] as const;
   if (isFresh(inputs, outputs)) return target;
-  mkdirSync(target, { recursive: true });
-  write(outputs[0], limitMemory(readFileSync(inputs[0]!)));
-  write(outputs[1], changeGlue(readFileSync(inputs[1]!, "utf8")));
+  writeWhole(outputs[0], limitMemory(readFileSync(inputs[0]!)));
+  writeWhole(outputs[1], changeGlue(readFileSync(inputs[1]!, "utf8")));
   return target;
 }
 
@@ -72,14 +72,6 @@ function isFresh(inputs: readonly string[], outputs: readonly string[]): boolean
   } catch {
     return false;
   }
-}
-
-/** Written beside and renamed, so that a concurrent reader sees the old file or the new one. */
-function write(file: string, content: string | Uint8Array): void {
-  mkdirSync(dirname(file), { recursive: true });
-  const beside = `${file}.${process.pid}`;
-  writeFileSync(beside, content);
-  renameSync(beside, file);
 }
 
 /** The glue with every change of `GLUE_CHANGES`; throws when the installed version is another one. */

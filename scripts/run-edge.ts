@@ -107,19 +107,18 @@ function miniflareOptions(
   } as never);
 }
 
-/** Applies the migrations that the database has not seen, each with its statements in one batch. */
-export async function migrate(db: D1Database, folder = join(root, "migrations")): Promise<void> {
+/** Applies the migrations that the database has not seen, all or none. Few calls: each is slow from out here. */
+async function migrate(db: D1Database, folder = join(root, "migrations")): Promise<void> {
   await db.prepare("CREATE TABLE IF NOT EXISTS d1_migrations (name TEXT PRIMARY KEY)").run();
   const { results } = await db.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
   const done = new Set(results.map((row) => row.name));
-  for (const name of readdirSync(folder).sort()) {
-    if (!name.endsWith(".sql") || done.has(name)) continue;
-    const statements = readFileSync(join(folder, name), "utf8")
-      .split(/;\s*(?:--.*)?$/m)
-      .filter((text) => text.replace(/--.*$/gm, "").trim() !== "");
-    await db.batch([
-      ...statements.map((text) => db.prepare(text)),
-      db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
-    ]);
-  }
+  const next = readdirSync(folder)
+    .filter((name) => name.endsWith(".sql") && !done.has(name))
+    .sort();
+  if (next.length === 0) return;
+  const texts = next.map((name) => {
+    const text = readFileSync(join(folder, name), "utf8");
+    return `${text}\n;INSERT INTO d1_migrations (name) VALUES ('${name}');\n`;
+  });
+  await db.batch([db.prepare(texts.join(""))]);
 }

@@ -90,10 +90,11 @@ test("what happened is found by person, task, resource, type and time, by who ma
 
 test("it is followed as it happens", async () => {
   const tail = system.spawn(["audit", "tail", "--json", "--type", "statement.decided"]);
-  const found = new Promise<Event>((resolve) => {
+  const found = new Promise<Event>((resolve, reject) => {
     createInterface({ input: tail.stdout! }).on("line", (line) => {
       const event = JSON.parse(line) as Event;
-      if (event.data.text === "SELECT 4242") resolve(event);
+      if (event.status === "error") reject(new Error(line));
+      else if (event.data.text === "SELECT 4242") resolve(event);
     });
   });
   await new Promise<void>((resolve) =>

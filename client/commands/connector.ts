@@ -71,7 +71,7 @@ export function connectorCommand(): Command {
 
 function runConnector(args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], { stdio: "inherit" });
+    const child = spawn(process.execPath, [...process.execArgv, program, ...args], { stdio: "inherit" });
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
       process.on(signal, () => child.kill(signal));
     child.once("error", reject);

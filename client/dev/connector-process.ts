@@ -52,7 +52,8 @@ export function startConnector(
   code: string | null,
   onLine: (line: ConnectorLine) => void,
 ): Promise<ConnectorProcess> {
-  const args = [program, "run", "--config", config, ...(code === null ? [] : ["--code-file", "-"])];
+  const options = code === null ? [] : ["--code-file", "-"];
+  const args = [...process.execArgv, program, "run", "--config", config, ...options];
   // A group of its own: Ctrl-C is for this program, which ends it in order.
   const child = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "pipe"], detached: true });
   child.stdin.end(code ?? "");

@@ -94,7 +94,7 @@ async function addContext(resource: string, options: KubeconfigOptions): Promise
       reason,
     },
     ...{ namespace, ca: facts.https?.authority ?? null },
-    ...{ command: process.execPath, args: [wicket], after: token },
+    ...{ command: process.execPath, args: [...process.execArgv, wicket], after: token },
   };
   const written = writeKubeconfig(existsSync(file) ? readFileSync(file, "utf8") : null, context);
   if (!written.ok) throw fail(exit.failure, "KUBECONFIG", `${file}: ${written.message}`);

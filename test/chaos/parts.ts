@@ -9,9 +9,9 @@ import { createInterface } from "node:readline";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import pg from "pg";
 import { writeConnectorConfig } from "../../client/dev/connector-process.ts";
+import { freePort } from "../../client/dev/ports.ts";
 import { buildPolicies } from "../../scripts/build-policies.ts";
 import type { EdgeSettings } from "../../scripts/run-edge.ts";
-import { freePort } from "../support/edge-lab.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 
 const CONNECTOR = join(import.meta.dirname, "../../tunnel-connector/main.ts");

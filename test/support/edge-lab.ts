@@ -1,7 +1,8 @@
 /** The whole edge in workerd with an identity provider beside it, for end-to-end tests. All on loopback. */
 import { createServer, type Server } from "node:http";
-import { type AddressInfo, createServer as createSocket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { freePort } from "../../client/dev/ports.ts";
 import type { Bundle, Task } from "../../policies/task.ts";
 import { buildPolicies } from "../../scripts/build-policies.ts";
 import { type RunningEdge, runEdge } from "../../scripts/run-edge.ts";
@@ -34,18 +35,6 @@ export interface EdgeLab {
   /** Waits until `look` gives something. */
   until<T>(look: () => Promise<T | null | undefined | false>, what: string): Promise<T>;
   stop(): Promise<void>;
-}
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createSocket();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** The library's tasks, and some that tests need: no limits, a short life, a short patience, approval. */

@@ -1,9 +1,9 @@
 /** The edge in workerd under a small library of tasks, with a real OIDC provider beside it; both on loopback. */
 import { createServer, type Server } from "node:http";
-import { type AddressInfo, createServer as createSocket } from "node:net";
 import { exportJWK, generateKeyPair } from "jose";
 import type { Miniflare } from "miniflare";
 import Provider from "oidc-provider";
+import { freePort } from "../../client/dev/ports.ts";
 import { type EdgeSettings, runEdge } from "../../scripts/run-edge.ts";
 import { testBundle } from "../../worker/grants/test-bundle.ts";
 
@@ -21,14 +21,6 @@ export const ACCOUNTS: Record<string, string[]> = {
   lee: ["support", "support-leads"],
   ada: ["admins"],
 };
-
-async function freePort(): Promise<number> {
-  const socket = createSocket();
-  await new Promise<void>((resolve) => socket.listen(0, "127.0.0.1", resolve));
-  const { port } = socket.address() as AddressInfo;
-  await new Promise((resolve) => socket.close(resolve));
-  return port;
-}
 
 async function startProvider(redirectUri: string): Promise<{ issuer: string; server: Server }> {
   const port = await freePort();
