@@ -441,7 +441,7 @@ describe("attacks", () => {
     door.recorded.length = 0;
     const out = await gated.run(newest, ["exec", "web-1", "--", "sh", "-c", `echo before ${jwt} after`]);
     expect(out.stdout).toBe(`before ${"*".repeat(jwt.length)} after\n`);
-    const lines = door.recorded.filter(({ t }) => t === "cast").map(({ line }) => JSON.parse(String(line)));
+    const lines = door.recorded.filter(({ t }) => t === "cast").map(({ line }) => line);
     expect(lines[0]).toMatchObject({ version: 2 });
     expect(JSON.stringify(lines.slice(1))).toContain("before ****");
     const statement = door.recorded.findIndex(({ t }) => t === "statement");

@@ -11,7 +11,7 @@ import WebSocket from "ws";
 import { channelProtocols, MessageReader, packMessage } from "../wire/kubernetes/channels.ts";
 import { impersonationHeaders } from "../wire/kubernetes/headers.ts";
 import { parseRequestToConnector, type RequestHead, type ResponseHead } from "../wire/requests.ts";
-import { FramedSender, ReceiveWindow } from "../wire/tunnel.ts";
+import { FramedSender, isRecord, ReceiveWindow } from "../wire/tunnel.ts";
 
 /** A cluster or HTTP API as the connector reaches it. */
 export interface HttpTarget {
@@ -35,8 +35,8 @@ export interface RequestSocket {
 
 /** What the session of a socket keeps of it. */
 export interface RequestRecord {
-  /** Writes a fact of the edge down; `message` is its bytes as they came. Throws when it cannot. */
-  fact(event: Record<string, unknown>, message: string): void;
+  /** Writes a fact of the edge down, the message as it came. Throws when it cannot. */
+  fact(message: string): void;
   /** Resolves when so many facts are written down; rejects when they never will be. */
   reached(count: number): Promise<void>;
 }
@@ -91,6 +91,15 @@ export class RequestServer {
       else this.#running.write(data);
       return;
     }
+    // Written down as it came: this end has no use for what it says.
+    if (isRecord(data)) {
+      try {
+        this.#record.fact(data);
+      } catch {
+        this.#unrecorded();
+      }
+      return;
+    }
     const parsed = parseRequestToConnector(data);
     if (!parsed.ok) {
       this.#reset(parsed.code, parsed.message);
@@ -99,11 +108,7 @@ export class RequestServer {
     const { message } = parsed;
     switch (message.t) {
       case "record":
-        try {
-          this.#record.fact(message.event, data);
-        } catch {
-          this.#unrecorded();
-        }
+        this.#reset("CHANNEL_MALFORMED", "a record that is not written as one");
         return;
       case "request":
         if (message.n !== this.#n + 1) {

@@ -20,7 +20,7 @@ export class RequestRecording {
 
   /** For the connection that brings the facts. */
   readonly writer: RequestRecord = {
-    fact: (_event, message) => this.#fact(message),
+    fact: (message) => this.#fact(message),
     reached: (count) => this.#reached(count),
   };
   /** For the others. */

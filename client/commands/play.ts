@@ -131,9 +131,9 @@ async function read(
 /** The line of the terminal of request `n` in an event; null when it is another event. */
 function castLine(bytes: Uint8Array, n: number): string | null {
   const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
-    event?: { t: string; n: number; line: string };
+    event?: { t: string; n: number; line: unknown };
   };
-  return event?.t === "cast" && event.n === n ? event.line.trimEnd() : null;
+  return event?.t === "cast" && event.n === n ? JSON.stringify(event.line) : null;
 }
 
 /** The transcript as an asciicast v2: each statement at its time, as `play` prints it. */

@@ -37,7 +37,8 @@ export async function openSecureDoor(state: DevState, edgePort: number): Promise
     const inner = connect({ host: "127.0.0.1", port: edgePort, noDelay: true });
     const end = (): void => {
       socket.destroy();
-      inner.destroy();
+      // With a reset: of a client that only closed, the edge hears when it next has something to write.
+      if (!inner.destroyed) inner.resetAndDestroy();
       open.delete(socket);
     };
     socket.setNoDelay(true);

@@ -176,7 +176,7 @@ export class TranscriptReader {
 interface CastEvent {
   readonly t: "cast";
   readonly n: number;
-  readonly line: string;
+  readonly line: unknown;
 }
 
 /** What decisions on requests of other protocols do not have. */

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type KubectlVersion, kubectl, kubectlVersions } from "../../test/apiserver/kubectl.ts";
+import { type KubectlVersion, kubectl, kubectlVersions, oldKubectl } from "../../test/apiserver/kubectl.ts";
 import { startCluster } from "../../test/support/cluster.ts";
 import { kubectlCommands, operateTask, startEcho } from "../../test/support/kubectl-commands.ts";
 
@@ -43,7 +43,7 @@ async function columnOf(version: KubectlVersion): Promise<Column | null> {
 
 const columns: Column[] = [];
 try {
-  for (const version of kubectlVersions) {
+  for (const version of [oldKubectl, ...kubectlVersions]) {
     const column = await columnOf(version);
     if (column) columns.push(column);
   }

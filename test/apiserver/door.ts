@@ -53,7 +53,7 @@ export async function startDoor(
   );
   const ready = await miniflare.ready;
   const url = `https://127.0.0.1:${ready.port}`;
-  const recorded: Record<string, unknown>[] = [];
+  const facts: string[] = [];
   let closed = false;
   const open = new Set<WebSocket>();
 
@@ -75,7 +75,7 @@ export async function startDoor(
           close: (code, reason) => socket.close(code, reason),
         },
         target,
-        { fact: (event) => recorded.push(event), reached: () => Promise.resolve() },
+        { fact: (message) => facts.push(message), reached: () => Promise.resolve() },
       );
       socket.on("open", () => resolve());
       socket.on("message", (data: Buffer, binary: boolean) =>
@@ -97,7 +97,9 @@ export async function startDoor(
     url,
     ca: made.authority,
     token,
-    recorded,
+    get recorded() {
+      return facts.map((message) => JSON.parse(message).event as Record<string, unknown>);
+    },
     call: (path) =>
       new Promise((resolve, reject) => {
         const call = request(

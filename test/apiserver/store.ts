@@ -66,6 +66,11 @@ export class Store {
     this.#events.on(kind.resource, listener);
     return () => this.#events.off(kind.resource, listener);
   }
+
+  /** Watches that are open. */
+  get watchers(): number {
+    return this.#events.eventNames().reduce((sum, name) => sum + this.#events.listenerCount(name), 0);
+  }
 }
 
 function key(kind: Kind, namespace: string, name: string): string {

@@ -4,6 +4,8 @@
  * multi-byte character is cut.
  */
 
+const decoder = new TextDecoder("latin1");
+
 /** JSON Web Tokens, PEM private keys' bodies, provider tokens with their documented prefixes. */
 const shapes: readonly RegExp[] = [
   /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/g,
@@ -33,6 +35,22 @@ const keyByte = (byte: number) =>
   byte === 0x0d ||
   byte === 0x20;
 
+/** What every shape begins with: text without any of it has no credential, and is not looked at further. */
+const candidate = /eyJ|gh[pousr]_|github_pat_|glpat-|xox|AKIA|AIza|sk_(?:live|test)_|-----BEGIN /;
+/** The last letters of a text that may go on as a candidate. */
+const beginning = new RegExp(
+  `(?:${[
+    ...["eyJ", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "AKIA", "AIza"],
+    ...["sk_live_", "sk_test_", "-----BEGIN "],
+  ]
+    .flatMap((prefix) => Array.from(prefix, (_, i) => prefix.slice(0, i)).slice(1))
+    .join("|")})$`,
+);
+/** Letters of the end that `beginning` needs. */
+const LONGEST_PREFIX = 11;
+/** Most bytes held back where only the last letters may begin a credential. */
+const MAX_TAIL = 64;
+
 /** Longest text held back while it may still become a credential, bytes. */
 export const MAX_HELD_TOKEN = 16 * 1024;
 
@@ -55,6 +73,14 @@ export class SecretMasker {
       if (data.length === 0) return new Uint8Array(stars).fill(0x2a);
     }
     data = joined(this.#held, data);
+    const text = latin1(data);
+    if (!candidate.test(text)) {
+      // Nothing begins in it, so it passes as it is; only its last letters may be the beginning of something.
+      const held = beginning.test(text.slice(-LONGEST_PREFIX)) ? tailLength(data) : 0;
+      this.#held = data.slice(data.length - held);
+      const out = data.subarray(0, data.length - held);
+      return stars === 0 ? out : joined(new Uint8Array(stars).fill(0x2a), out);
+    }
     const safe = safeLength(data);
     if (data.length - safe > MAX_HELD_TOKEN) {
       this.#overlong = pemStart(data, safe) ? keyByte : tokenByte;
@@ -111,6 +137,13 @@ export function maskSecretsInText(text: string): string {
   return out;
 }
 
+/** How much of the end is one word, bytes: what stands before a credential's first letter decides with it. */
+function tailLength(data: Uint8Array): number {
+  let run = data.length;
+  while (run > 0 && data.length - run < MAX_TAIL && tokenByte(data[run - 1]!)) run--;
+  return data.length - run;
+}
+
 /** How many bytes of `data` can no longer be part of a credential that goes on behind it. */
 function safeLength(data: Uint8Array): number {
   let run = data.length;
@@ -131,44 +164,18 @@ function safeLength(data: Uint8Array): number {
   return dashes === null ? token : Math.min(token, from + dashes.index);
 }
 
-const prefixes = [
-  "eyJ",
-  "ghp_",
-  "gho_",
-  "ghu_",
-  "ghs_",
-  "ghr_",
-  "github_pat_",
-  "glpat-",
-  "xox",
-  "AKIA",
-  "AIza",
-  "sk_live_",
-  "sk_test_",
-];
-
 /** Whether a credential may begin anywhere in this run: a whole prefix in it, or the run ends in part of one. */
 function begins(run: string): boolean {
-  if (run === "") return false;
-  for (const prefix of prefixes) {
-    if (run.includes(prefix)) return true;
-    for (let length = Math.min(prefix.length - 1, run.length); length > 0; length--) {
-      if (run.endsWith(prefix.slice(0, length))) return true;
-    }
-  }
-  return false;
+  return candidate.test(run) || beginning.test(run.slice(-LONGEST_PREFIX));
 }
 
 function pemStart(data: Uint8Array, at: number): boolean {
   return latin1(data.subarray(at, at + 11)) === "-----BEGIN ";
 }
 
+/** A character for each byte. Those above 0x7f are other ones than in Latin-1, which no shape has. */
 function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192) as unknown as number[]);
-  }
-  return text;
+  return decoder.decode(bytes);
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

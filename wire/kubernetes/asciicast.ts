@@ -1,6 +1,6 @@
 /**
  * Terminal recordings as asciicast v2 (docs.asciinema.org/manual/asciicast/v2): a header line, then
- * `[seconds, "o" | "i" | "r", text]`. Output is masked for credentials before it is written, and multi-byte
+ * `[seconds, "o" | "i" | "r", text]`. What is typed is masked for credentials; output comes masked. Multi-byte
  * characters cut between two frames are put together again.
  */
 import { SecretMasker } from "../http/secrets.ts";
@@ -14,60 +14,58 @@ export interface CastHeader {
   readonly title: string;
 }
 
+/** A line as JSON: the header, or an event. */
+export type CastLine = Readonly<Record<string, unknown>> | readonly [number, "o" | "i" | "r", string];
+
 /** Writes one recording. `now` in milliseconds since the start. */
 export class CastWriter {
-  readonly #emit: (line: string) => void;
-  readonly #masks: Record<"stdout" | "stderr", SecretMasker> = {
-    stdout: new SecretMasker(),
-    stderr: new SecretMasker(),
-  };
+  readonly #emit: (line: CastLine) => void;
+  readonly #typed = new SecretMasker();
   readonly #texts: Record<"stdout" | "stderr" | "stdin", TextDecoder> = {
     stdout: new TextDecoder(),
     stderr: new TextDecoder(),
     stdin: new TextDecoder(),
   };
 
-  constructor(header: CastHeader, emit: (line: string) => void) {
+  constructor(header: CastHeader, emit: (line: CastLine) => void) {
     this.#emit = emit;
-    emit(
-      JSON.stringify({
-        version: 2,
-        width: header.width,
-        height: header.height,
-        timestamp: header.timestamp,
-        command: printable(header.command),
-        title: printable(header.title),
-      }),
-    );
+    emit({
+      version: 2,
+      width: header.width,
+      height: header.height,
+      timestamp: header.timestamp,
+      command: printable(header.command),
+      title: printable(header.title),
+    });
   }
 
-  /** Output of the process. */
+  /** Output of the process, masked already. */
   output(stream: "stdout" | "stderr", bytes: Uint8Array, now: number): void {
-    this.#write("o", stream, this.#masks[stream].push(bytes), now);
+    this.#write("o", stream, bytes, now);
   }
 
   /** What the user typed or sent. */
   input(bytes: Uint8Array, now: number): void {
-    this.#write("i", "stdin", bytes, now);
+    this.#write("i", "stdin", this.#typed.push(bytes), now);
   }
 
   /** The terminal's new size, characters. */
   resize(columns: number, rows: number, now: number): void {
-    this.#emit(JSON.stringify([now / 1000, "r", `${columns}x${rows}`]));
+    this.#emit([now / 1000, "r", `${columns}x${rows}`]);
   }
 
   /** Writes what was held back. */
   end(now: number): void {
-    for (const stream of ["stdout", "stderr"] as const) {
-      this.#write("o", stream, this.#masks[stream].flush(), now);
+    this.#write("i", "stdin", this.#typed.flush(), now);
+    for (const stream of ["stdout", "stderr", "stdin"] as const) {
       const rest = this.#texts[stream].decode();
-      if (rest !== "") this.#emit(JSON.stringify([now / 1000, "o", rest]));
+      if (rest !== "") this.#emit([now / 1000, stream === "stdin" ? "i" : "o", rest]);
     }
   }
 
   #write(kind: "o" | "i", stream: "stdout" | "stderr" | "stdin", bytes: Uint8Array, now: number): void {
     const text = this.#texts[stream].decode(bytes, { stream: true });
-    if (text !== "") this.#emit(JSON.stringify([now / 1000, kind, text]));
+    if (text !== "") this.#emit([now / 1000, kind, text]);
   }
 }
 

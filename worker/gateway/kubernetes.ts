@@ -26,6 +26,7 @@ import { heldText } from "./held-text.ts";
 import { serveStream } from "./kubernetes-streams.ts";
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
 import {
+  type Beat,
   exchange,
   faultOf,
   HOLD_PATIENCE,
@@ -38,6 +39,8 @@ import {
   shownStream,
 } from "./requests.ts";
 
+/** A space between two events: readers of JSON pass over it, line by line or as a stream. */
+const WATCH_BEAT: Beat = { bytes: new TextEncoder().encode(" "), afterMs: 5000 };
 /** Largest error body that is read, bytes. */
 const MAX_ERROR = 256 * 1024;
 
@@ -276,7 +279,7 @@ async function forward(
   const show = shower(permit, filter, ledger, host, (size) => {
     bytes += size;
   });
-  const shown = shownStream(answer, channel, show, outcome);
+  const shown = shownStream(answer, channel, show, outcome, verb === "watch" ? WATCH_BEAT : null);
   cut = shown.cut;
   ledger.open.add(cut);
   const out = passHeaders(answer, responseHeaders);

@@ -1,5 +1,6 @@
 /** What the gates for clusters and HTTP APIs share: their host, the events they record, bodies and streams. */
 import type { Identity, Task } from "../../policies/task.ts";
+import type { CastLine } from "../../wire/kubernetes/asciicast.ts";
 import type { RequestHead } from "../../wire/requests.ts";
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
 
@@ -32,7 +33,7 @@ export type RequestEvent =
       readonly at: number;
     }
   /** One line of an asciicast of a stream. */
-  | { readonly t: "cast"; readonly n: number; readonly line: string }
+  | { readonly t: "cast"; readonly n: number; readonly line: CastLine }
   | { readonly t: "forward"; readonly n: number; readonly port: number; readonly at: number }
   | { readonly t: "alarm"; readonly code: string; readonly message: string; readonly at: number };
 
@@ -191,15 +192,38 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
+/** Bytes that mean nothing to their reader, for an answer in which nothing happened for so long, milliseconds. */
+export interface Beat {
+  readonly bytes: Uint8Array;
+  readonly afterMs: number;
+}
+
+/** What a promise gives, or undefined when that takes too long. */
+async function orPause<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    return await Promise.race([
+      work,
+      new Promise<undefined>((resolve) => {
+        timer = setTimeout(() => resolve(undefined), ms);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * The bytes of an answer, each chunk passed through `show`, read at the client's pace. `show(null)` is the end.
- * A thrown `ChannelError` of `show` cuts the answer.
+ * A thrown `ChannelError` of `show` cuts the answer. A client that went away is noticed when something is written to
+ * it: `beat` says what is written while there is nothing to say.
  */
 export function shownStream(
   answer: ChannelAnswer,
   channel: RequestChannel,
   show: (chunk: Uint8Array | null) => readonly Uint8Array[],
   done: (ok: boolean) => void,
+  beat: Beat | null = null,
 ): { readonly stream: ReadableStream<Uint8Array>; cut(code: string, message: string): void } {
   let ended = false;
   let cut: ChannelError | null = null;
@@ -208,13 +232,25 @@ export function shownStream(
     ended = true;
     done(ok);
   };
+  const left = () => {
+    if (ended) return;
+    finish(false);
+    channel.abort("CLIENT_GONE", "the client went away");
+  };
+  let reading: Promise<Uint8Array | null> | null = null;
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
           for (;;) {
-            const chunk = await answer.read();
+            reading ??= answer.read();
+            const chunk = beat === null ? await reading : await orPause(reading, beat.afterMs);
             if (cut !== null) throw cut;
+            if (chunk === undefined) {
+              controller.enqueue(beat!.bytes.slice());
+              return;
+            }
+            reading = null;
             const parts = show(chunk);
             if (parts.length > 0) controller.enqueue(concat(parts));
             if (chunk === null) {
@@ -232,10 +268,7 @@ export function shownStream(
           controller.error(fault);
         }
       },
-      cancel() {
-        finish(false);
-        channel.abort("CLIENT_GONE", "the client went away");
-      },
+      cancel: left,
     },
     { highWaterMark: 0 },
   );

@@ -120,9 +120,9 @@ export class Recording {
       for (const { kind, bytes } of (await this.segments.read(index)).entries) {
         if (kind !== "event") continue;
         const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
-          event?: { t: string; n: number; line: string };
+          event?: { t: string; n: number; line: unknown };
         };
-        if (event?.t === "cast" && event.n === n) lines.push(event.line.trimEnd());
+        if (event?.t === "cast" && event.n === n) lines.push(JSON.stringify(event.line));
       }
     }
     return `${lines.join("\n")}\n`;
