@@ -132,7 +132,7 @@ export async function openSegment(stored: Uint8Array, key: AuditorKey): Promise<
 }
 
 /** Whether a segment's own header says what the header in the open says; each has a `prev` of its own chain. */
-function sameSegment(outer: SegmentHeader, inner: SegmentHeader): boolean {
+export function sameSegment(outer: SegmentHeader, inner: SegmentHeader): boolean {
   const facts = ({ prev: _prev, sealed: _sealed, ...header }: SegmentHeader) =>
     canonicalJson(header as unknown as Json);
   return facts(outer) === facts(inner);

@@ -167,6 +167,11 @@ export class RunningRoot {
     return hex;
   }
 
+  /** The root as it stands, as bytes. */
+  get bytes(): Uint8Array {
+    return this.#root.slice();
+  }
+
   /** Adds one message of the socket. */
   add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
     this.#step(ENTRY_KINDS[kind], sha256(bytes));

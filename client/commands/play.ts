@@ -1,4 +1,5 @@
-/** `wicket play SESSION`: each statement, its decision and the rows as the person saw them. */
+/** `wicket play SESSION`, or an exported file: each statement, its decision and the rows as the person saw them. */
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import {
@@ -7,7 +8,8 @@ import {
   type Transcript,
   TranscriptReader,
 } from "../../policies/postgres/transcript.ts";
-import { ChainVerifier, MAX_SEGMENT } from "../../wire/recording.ts";
+import { ChainVerifier, isSealed, MAX_STORED, SealedChain } from "../../wire/recording.ts";
+import { type AuditorKey, openSegment } from "../../wire/recording-seal.ts";
 import {
   call,
   type Edge,
@@ -19,7 +21,9 @@ import {
   tokenOption,
 } from "../edge.ts";
 import { exit, fail } from "../exit.ts";
+import { readAuditorKey } from "../recording/auditor.ts";
 import { inert, inertLines } from "../recording/inert.ts";
+import { openPlayable, type Playable, type PlayableSession } from "../recording/playable.ts";
 import { out, outJson, perform, say, styled, table } from "../terminal.ts";
 import { type SessionRow, when } from "./sessions.ts";
 
@@ -31,17 +35,18 @@ interface PlayOptions extends EdgeOptions {
   readonly format?: "text" | "json" | "cast";
   readonly speed?: string;
   readonly terminal?: string;
+  readonly keyFile?: string;
 }
 
 interface SegmentList {
   readonly segments: readonly { readonly sequence: number }[];
-  readonly final: string | null;
 }
 
 export function playCommand(): Command {
   return new Command("play")
     .description("Show a session back: each statement, its decision, and the masked rows")
-    .argument("<session>")
+    .argument("<session>", "a session, or a file of `wicket recording export`")
+    .option("--key-file <file>", "an auditor's private key, for a sealed recording")
     .option("--rows <n>", "at most so many rows of each result", "50")
     .addOption(
       new Option("--format <format>", "text, json, or cast (asciicast v2)").choices(["text", "json", "cast"]),
@@ -60,12 +65,12 @@ async function play(id: string, options: PlayOptions): Promise<number> {
   const speed = options.speed === undefined ? null : Number(options.speed);
   if (speed !== null && !(speed > 0 && speed <= 1000))
     throw fail(exit.usage, "SPEED_INVALID", "--speed is a number above 0");
-  const edge = openEdge(options);
-  const path = `/api/sessions/${encodeURIComponent(id)}`;
-  const session = await call<SessionRow>(edge, path);
-  const list = await call<SegmentList>(edge, `${path}/recording`);
+  const key = await keyOf(options.keyFile);
+  const file = /[./]/.test(id) && existsSync(id) ? openFile(id) : null;
+  const playable = file ?? (await ofEdge(openEdge(options), id));
+  const { session } = playable;
   const terminal = options.terminal === undefined ? null : Number(options.terminal);
-  const { transcript, reason, cast } = await read(edge, path, session.id, list, rows, terminal);
+  const { transcript, reason, cast } = await read(playable, rows, terminal, key).finally(() => file?.close());
   if (terminal !== null) {
     if (cast.length === 0)
       throw fail(
@@ -85,6 +90,8 @@ async function play(id: string, options: PlayOptions): Promise<number> {
     return exit.ok;
   }
   heading(session, reason);
+  if (file)
+    say("From a file: `wicket recording verify` holds it against keys; here only its own chain was checked.");
   let before = transcript.statements[0]?.at ?? 0;
   for (const statement of transcript.statements) {
     if (speed !== null) await sleep(Math.min(Math.max(0, statement.at - before), SILENCE_MS) / speed);
@@ -101,24 +108,62 @@ async function play(id: string, options: PlayOptions): Promise<number> {
   return exit.ok;
 }
 
-/** Fetches the segments and holds each against the chain. */
+function openFile(path: string): Playable & { close(): void } {
+  try {
+    return openPlayable(path);
+  } catch (error) {
+    throw fail(exit.integrity, "FILE_DAMAGED", `${path}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** The recording of a session, as the edge has it. */
+async function ofEdge(edge: Edge, id: string): Promise<Playable> {
+  const path = `/api/sessions/${encodeURIComponent(id)}`;
+  const session = await call<SessionRow>(edge, path);
+  const { segments } = await call<SegmentList>(edge, `${path}/recording`);
+  const bytes = ({ sequence }: { readonly sequence: number }) =>
+    fetchBytes(edge, `${path}/recording/${sequence}`, MAX_STORED);
+  return { session, segments: segments.map((one) => () => bytes(one)) };
+}
+
+async function keyOf(path: string | undefined): Promise<AuditorKey | null> {
+  if (path === undefined) return null;
+  const problem = (message: string) => fail(exit.usage, "KEY_INVALID", message);
+  const key = await readAuditorKey(path).catch((error: unknown) => {
+    throw problem(error instanceof Error ? error.message : String(error));
+  });
+  if (!key) throw problem(`${path} is not an auditor's key (JWK, X25519 or P-256)`);
+  return key;
+}
+
+/** Reads the segments and holds each against the chain; sealed ones by what is stored, and by what was opened. */
 async function read(
-  edge: Edge,
-  path: string,
-  session: string,
-  list: SegmentList,
+  { session, segments }: Playable,
   rows: number,
   terminal: number | null,
+  key: AuditorKey | null,
 ): Promise<{ transcript: Transcript; reason: string | null; cast: string[] }> {
   const cast: string[] = [];
-  const chain = new ChainVerifier(session);
+  const chain = new ChainVerifier(session.id);
+  const sealed = new SealedChain(session.id);
   const reader = new TranscriptReader(rows);
-  for (const { sequence } of list.segments) {
-    const bytes = await fetchBytes(edge, `${path}/recording/${sequence}`, MAX_SEGMENT);
-    const segment = chain.next(bytes);
-    if (!segment.ok) {
-      throw fail(exit.integrity, segment.code, `the recording is damaged: ${segment.message}`);
+  const held = <T extends { readonly ok: boolean }>(step: T) => {
+    if (step.ok) return step as Extract<T, { readonly ok: true }>;
+    const { code, message } = step as unknown as { code: string; message: string };
+    throw fail(exit.integrity, code, `the recording is damaged: ${message}`);
+  };
+  for (const fetch of segments) {
+    const stored = await fetch();
+    let bytes = stored;
+    if (isSealed(stored)) {
+      const { header } = held(sealed.next(stored));
+      if (!key) throw sealedFault(header.sealed ?? []);
+      const opened = await openSegment(stored, key);
+      if (!opened.ok && opened.code === "KEY_UNKNOWN")
+        throw fail(exit.denied, "KEY_UNKNOWN", `the recording ${opened.message}`);
+      bytes = held(opened).bytes;
     }
+    const segment = held(chain.next(bytes));
     for (const entry of segment.entries) {
       reader.entry(entry);
       const line = terminal !== null && entry.kind === "event" ? castLine(entry.bytes, terminal) : null;
@@ -126,6 +171,15 @@ async function read(
     }
   }
   return { transcript: reader.transcript, reason: chain.final?.reason ?? null, cast };
+}
+
+function sealedFault(to: readonly string[]) {
+  return fail(
+    exit.denied,
+    "RECORDING_SEALED",
+    `the recording is sealed to ${to.join(", ")}: only an auditor's key opens it`,
+    "Give the auditor's private key: --key-file auditor.jwk. What is stored can be checked without it: wicket recording verify",
+  );
 }
 
 /** The line of the terminal of request `n` in an event; null when it is another event. */
@@ -137,7 +191,7 @@ function castLine(bytes: Uint8Array, n: number): string | null {
 }
 
 /** The transcript as an asciicast v2: each statement at its time, as `play` prints it. */
-function castOf(session: SessionRow, transcript: Transcript): string[] {
+function castOf(session: PlayableSession, transcript: Transcript): string[] {
   const title = inert(`${session.task} on ${session.resource}`);
   const header = { version: 2, width: 120, height: 40, timestamp: Math.floor(session.started / 1000), title };
   const events = transcript.statements.map((statement) => {
@@ -148,7 +202,7 @@ function castOf(session: SessionRow, transcript: Transcript): string[] {
 }
 
 /** `end`: the reason that the recording's end gives; it can be there before the edge's list knows of it. */
-function heading(session: SessionRow, end: string | null): void {
+function heading(session: PlayableSession, end: string | null): void {
   const who = session.name ?? session.subject;
   out(
     styled(

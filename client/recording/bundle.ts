@@ -4,17 +4,18 @@
  *     manifest.json               what is in here; a convenience, nothing rests on it
  *     README.txt                  how to verify
  *     segments/00000000.wgr …     the recording (`wire/recording.ts`), in order
+ *     opened/00000000.wgr …       of a sealed recording: what an auditor's key opened, for readers without it
  *     log/000000000012.entry      the log's entries about the session, by their numbers there
  *     log/000000000012.tlog-proof … with their proofs (C2SP tlog-proof), each with a signed checkpoint
  *     statement.note              the connector's statement (`wire/log/statement.ts`), if it came after the end
  *     task.json                   the task that the session ran, canonical, without its digest
  */
-import { MAX_SEGMENT } from "../../wire/recording.ts";
+import { MAX_STORED } from "../../wire/recording.ts";
 import { ZipError, ZipReader } from "./zip.ts";
 
 /** Largest file of each kind, bytes. */
 const LIMITS = {
-  segment: MAX_SEGMENT,
+  segment: MAX_STORED,
   entry: 65_535,
   proof: 256 * 1024,
   note: 64 * 1024,
@@ -58,6 +59,8 @@ export interface RecordingBundle {
   readonly sequences: readonly number[];
   /** A segment's bytes; null when it is missing or broken. */
   segment(sequence: number): Uint8Array | null;
+  /** What an auditor opened of a sealed segment; null when the bundle has no such copy. */
+  opened(sequence: number): Uint8Array | null;
   readonly log: readonly LogPart[];
   readonly statement: Uint8Array | null;
   readonly task: Uint8Array | null;
@@ -71,6 +74,10 @@ export function segmentFile(sequence: number): string {
   return `segments/${String(sequence).padStart(8, "0")}.wgr`;
 }
 
+export function openedFile(sequence: number): string {
+  return `opened/${String(sequence).padStart(8, "0")}.wgr`;
+}
+
 export function logFile(index: number, kind: "entry" | "tlog-proof"): string {
   return `log/${String(index).padStart(12, "0")}.${kind}`;
 }
@@ -82,6 +89,9 @@ export const BUNDLE_README = `This is the recording of one session of Wicketgate
 
 checks it without a network. Keys are the log's, the connector's and, if there are any, the witnesses' public
 keys, one line each (NAME+ID+BASE64). Take them from where you trust them, not from manifest.json.
+
+A sealed recording can be checked without a key of its auditors. To read it, and to hold what is in it against its
+hashes: wicket recording verify THIS.zip --key KEY ... --key-file auditor.jwk, and wicket play THIS.zip --key-file auditor.jwk
 `;
 
 /** Takes a bundle apart. Damage of single files is told in `broken`, so that the rest can still be examined. */
@@ -104,7 +114,9 @@ export function openBundle(files: BundleFiles): RecordingBundle {
     const segment = /^segments\/([0-9]{8})\.wgr$/.exec(name);
     const entry = /^log\/([0-9]{12})\.entry$/.exec(name);
     const proof = /^log\/([0-9]{12})\.tlog-proof$/.exec(name);
+    const copy = /^opened\/([0-9]{8})\.wgr$/.exec(name);
     if (segment) sequences.push(Number(segment[1]));
+    else if (copy && files.names.includes(segmentFile(Number(copy[1])))) continue;
     else if (entry) indexes.push(Number(entry[1]));
     else if (proof && files.names.includes(logFile(Number(proof[1]), "entry"))) continue;
     else if (!known.has(name)) strangers.push(name);
@@ -119,6 +131,7 @@ export function openBundle(files: BundleFiles): RecordingBundle {
   return {
     sequences: sequences.sort((a, b) => a - b),
     segment: (sequence) => read(segmentFile(sequence), LIMITS.segment),
+    opened: (sequence) => read(openedFile(sequence), LIMITS.segment),
     log,
     statement: read("statement.note", LIMITS.note),
     task: read("task.json", LIMITS.json),

@@ -1,6 +1,8 @@
 /** `wicket recording …` for the command line (commander). */
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import type { AuditorKey } from "../../wire/recording-seal.ts";
+import { makeAuditorKey, readAuditorKey } from "./auditor.ts";
 import { openBundleFile } from "./bundle.ts";
 import { type EdgeApi, EdgeRefusal, edgeApi, tokenFile } from "./edge.ts";
 import { exportRecording } from "./export.ts";
@@ -60,12 +62,21 @@ export function recordingCommand(io: RecordingIo = terminal): Command {
   withEdge(recording.command("export").description("Fetch a recording with its proofs into one file"))
     .argument("<session>", "the session's id")
     .requiredOption("-o, --output <file>", "a new zip file")
+    .option("--key-file <file>", "an auditor's private key: adds an opened copy of a sealed recording")
     .option("--json", "one JSON document on stdout", false)
-    .action((session: string, options: EdgeOptions & { output: string }) =>
+    .action((session: string, options: EdgeOptions & { output: string; keyFile?: string }) =>
       run(async () => {
-        const done = await exportRecording(await apiOf(options, io), session, options.output, Date.now());
+        const key = options.keyFile === undefined ? null : await openingKey(options.keyFile);
+        const api = await apiOf(options, io);
+        const done = await exportRecording(api, session, options.output, Date.now(), key);
         if (options.json) io.out(JSON.stringify({ ...done, session, file: options.output }));
-        else io.err(`${options.output}: ${done.segments} segments, ${done.entries} entries of the log`);
+        else {
+          io.err(`${options.output}: ${done.segments} segments, ${done.entries} entries of the log`);
+          if (done.sealed && !key)
+            io.err("The recording is sealed: an auditor reads it with --key-file FILE.");
+          if (done.opened > 0)
+            io.err("It holds an opened copy: whoever has the file can read the recording.");
+        }
         return exit.ok;
       }),
     );
@@ -74,12 +85,46 @@ export function recordingCommand(io: RecordingIo = terminal): Command {
     .description("Check an exported recording, offline, by the keys that you trust")
     .argument("<file>", "the zip file that `wicket recording export` wrote")
     .option("--key <key>", "a public key: NAME+ID+BASE64; give it as often as there are keys", collect, [])
-    .option("--key-file <file>", "keys, one a line", collect, [])
+    .option(
+      "--key-file <file>",
+      "public keys, one a line; or an auditor's private key (JWK), which opens what is sealed",
+      collect,
+      [],
+    )
+    .option("--complete", "a stated gap is a failure too", false)
     .option("--json", "one JSON document on stdout", false)
-    .action((file: string, options: { key: string[]; keyFile: string[]; json: boolean }) =>
-      run(() => verify(file, options, io)),
-    );
+    .action((file: string, options: VerifyOptions) => run(() => verify(file, options, io)));
+  recording
+    .command("keygen")
+    .description("Make an auditor's key pair, for recordings that only auditors can read")
+    .requiredOption("-o, --output <file>", "a new file for the private key, such as auditor.jwk")
+    .option("--json", "one JSON document on stdout", false)
+    .action((options: { output: string; json: boolean }) => run(() => keygen(options, io)));
   return recording;
+}
+
+interface VerifyOptions {
+  readonly key: string[];
+  readonly keyFile: string[];
+  readonly complete: boolean;
+  readonly json: boolean;
+}
+
+async function keygen(options: { output: string; json: boolean }, io: RecordingIo): Promise<number> {
+  const made = await makeAuditorKey(options.output);
+  if (options.json) io.out(JSON.stringify(made));
+  else {
+    io.err(`${made.privateFile}: the private key ${made.id}. It stays with the auditor: without it`);
+    io.err("nobody can read what is sealed to it, and with it everybody can.");
+    io.err(`${made.publicFile}: the public key, for \`sealing.auditors\` of connectors.`);
+  }
+  return exit.ok;
+}
+
+async function openingKey(path: string): Promise<AuditorKey> {
+  const key = await readAuditorKey(path);
+  if (!key) throw new Error(`${path} is not an auditor's key (JWK, X25519 or P-256)`);
+  return key;
 }
 
 async function list(options: EdgeOptions, io: RecordingIo): Promise<number> {
@@ -100,12 +145,14 @@ async function list(options: EdgeOptions, io: RecordingIo): Promise<number> {
   return exit.ok;
 }
 
-async function verify(
-  file: string,
-  options: { key: string[]; keyFile: string[]; json: boolean },
-  io: RecordingIo,
-): Promise<number> {
-  const lines = options.keyFile.flatMap((path) => readFileSync(path, "utf8").split("\n"));
+async function verify(file: string, options: VerifyOptions, io: RecordingIo): Promise<number> {
+  const lines: string[] = [];
+  const auditors: AuditorKey[] = [];
+  for (const path of options.keyFile) {
+    const key = await readAuditorKey(path);
+    if (key) auditors.push(key);
+    else lines.push(...readFileSync(path, "utf8").split("\n"));
+  }
   const trusted = trustedKeys([
     ...options.key,
     ...lines.filter((line) => line.trim() !== "" && !line.startsWith("#")),
@@ -120,9 +167,9 @@ async function verify(
   }
   const { bundle, close } = openBundleFile(file);
   try {
-    const report = await verifyRecording(bundle, trusted.keys);
+    const report = await verifyRecording(bundle, trusted.keys, auditors);
     io.out(options.json ? JSON.stringify(report) : describe(file, report));
-    return report.ok ? exit.ok : exit.integrity;
+    return report.ok && (report.complete || !options.complete) ? exit.ok : exit.integrity;
   } finally {
     close();
   }
@@ -134,7 +181,11 @@ function describe(file: string, report: Report): string {
     return `${check.verdict.padEnd(11)}  ${check.property.padEnd(22)} ${inert(check.detail)}`;
   });
   const session = report.session === null ? "" : ` of session ${report.session}`;
-  const verdict = report.ok ? "is whole and unaltered" : "is NOT whole and unaltered";
+  const verdict = !report.ok
+    ? "is NOT whole and unaltered"
+    : report.complete
+      ? "is whole and unaltered"
+      : "is unaltered but for a gap that it states";
   return [...lines, `${inert(file)}: the recording${session} ${verdict}`].join("\n");
 }
 

@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import { fromBase64, utf8 } from "../../wire/log/bytes.ts";
-import { MAX_SEGMENT } from "../../wire/recording.ts";
-import { BUNDLE_README, logFile, type Manifest, segmentFile } from "./bundle.ts";
+import { isSealed, MAX_STORED } from "../../wire/recording.ts";
+import { type AuditorKey, openSegment } from "../../wire/recording-seal.ts";
+import { BUNDLE_README, logFile, type Manifest, openedFile, segmentFile } from "./bundle.ts";
 import type { EdgeApi } from "./edge.ts";
 import { ZipWriter } from "./zip.ts";
 
@@ -28,19 +29,25 @@ export interface Exported {
   readonly segments: number;
   readonly bytes: number;
   readonly entries: number;
+  /** It is sealed to auditors. */
+  readonly sealed: boolean;
+  /** Segments of which the bundle has an opened copy. */
+  readonly opened: number;
   /** The log's key as the edge names it: a hint, to be compared with the one that is trusted. */
   readonly key: string;
 }
 
 /**
  * Writes the bundle of a session to a new file. Throws when the edge refuses, a segment is not what the edge
- * says it is, or the file exists; a half-written file is taken away.
+ * says it is, or the file exists; a half-written file is taken away. With an auditor's key a sealed recording is in it
+ * twice: as it is stored, and opened; it throws when the key does not open it.
  */
 export async function exportRecording(
   api: EdgeApi,
   session: string,
   path: string,
   now: number,
+  auditor: AuditorKey | null = null,
 ): Promise<Exported> {
   const base = `/api/sessions/${encodeURIComponent(session)}/recording`;
   const list = (await api.json(base)) as SegmentList;
@@ -56,6 +63,8 @@ export async function exportRecording(
   };
   const zip = new ZipWriter(path);
   let bytes = 0;
+  let opened = 0;
+  let sealed = false;
   try {
     zip.add("README.txt", utf8(BUNDLE_README));
     zip.add("manifest.json", utf8(`${JSON.stringify(manifest, null, 1)}\n`));
@@ -67,12 +76,19 @@ export async function exportRecording(
       zip.add(logFile(index, "tlog-proof"), utf8(proof));
     }
     for (const { sequence, digest } of list.segments) {
-      const segment = await api.bytes(`${base}/${sequence}`, MAX_SEGMENT);
+      const segment = await api.bytes(`${base}/${sequence}`, MAX_STORED);
       if (createHash("sha256").update(segment).digest("hex") !== digest) {
         throw new Error(`segment ${sequence} did not arrive whole`);
       }
       zip.add(segmentFile(sequence), segment);
       bytes += segment.length;
+      if (!isSealed(segment)) continue;
+      sealed = true;
+      if (!auditor) continue;
+      const plain = await openSegment(segment, auditor);
+      if (!plain.ok) throw new Error(`segment ${sequence} ${plain.message}`);
+      zip.add(openedFile(sequence), plain.bytes);
+      opened += 1;
     }
     zip.finish();
   } catch (error) {
@@ -80,5 +96,6 @@ export async function exportRecording(
     unlinkSync(path);
     throw error;
   }
-  return { segments: list.segments.length, bytes, entries: proofs.entries.length, key: proofs.key };
+  const segments = list.segments.length;
+  return { segments, bytes, entries: proofs.entries.length, sealed, opened, key: proofs.key };
 }

@@ -5,14 +5,17 @@
  */
 import { digestOf } from "../../policies/canonical.ts";
 import { fromUtf8, utf8 } from "../../wire/log/bytes.ts";
-import type { RecordingRoots, SessionStart } from "../../wire/log/entry.ts";
+import type { SessionStart } from "../../wire/log/entry.ts";
 import { formatVerifierKey } from "../../wire/log/note.ts";
 import { connectorKeyName, openStatement, type RecordingStatement } from "../../wire/log/statement.ts";
+import type { AuditorKey } from "../../wire/recording-seal.ts";
 import type { RecordingBundle } from "./bundle.ts";
 import { type ProvenEntry, provenEntries, type TrustedKeys } from "./proven-entries.ts";
+import { type Held, holdEdge, holdProgress, rootsProblem } from "./roots.ts";
 import { type Examined, examineSegments } from "./segments.ts";
 
-export type Verdict = "PASS" | "FAIL" | "NOT CHECKED";
+/** `GAP STATED`: something is missing, the recording itself says so, and nothing of it was answered. */
+export type Verdict = "PASS" | "FAIL" | "GAP STATED" | "NOT CHECKED";
 
 /** One property of a recording. */
 export interface Check {
@@ -25,6 +28,8 @@ export interface Check {
     | "session end"
     | "session progress"
     | "edge's root"
+    | "completeness"
+    | "sealing"
     | "connector's statement"
     | "witness cosignature"
     | "task digest";
@@ -36,13 +41,19 @@ export interface Check {
 export interface Report {
   /** No check failed. */
   readonly ok: boolean;
+  /** Nothing failed, and every message that the edge counted is there. */
+  readonly complete: boolean;
   /** From the log's own entry, if that is proven. */
   readonly session: string | null;
   readonly checks: readonly Check[];
 }
 
-/** Verifies a bundle. */
-export async function verifyRecording(bundle: RecordingBundle, keys: TrustedKeys): Promise<Report> {
+/** Verifies a bundle. A sealed recording is opened with the auditor's key that fits, if there is one. */
+export async function verifyRecording(
+  bundle: RecordingBundle,
+  keys: TrustedKeys,
+  auditors: readonly AuditorKey[] = [],
+): Promise<Report> {
   const checks: Check[] = [];
   const check = (property: Check["property"], problem: string | null, fine: string) => {
     checks.push({ property, verdict: problem === null ? "PASS" : "FAIL", detail: problem ?? fine });
@@ -64,26 +75,39 @@ export async function verifyRecording(bundle: RecordingBundle, keys: TrustedKeys
     entry.type === "session.progress" ? [{ index, roots: entry.roots }] : [],
   );
   const known = [...progress.map((one) => one.roots), ...(end?.roots ? [end.roots] : [])];
-  const examined = examineSegments(bundle, session, known);
+  const wanted = {
+    frontend: [...known.map((one) => one.frontend.entries), ...(end?.answered ? [end.answered.entries] : [])],
+    backend: known.map((one) => one.backend.entries),
+  };
+  const examined = await examineSegments(bundle, session, wanted, auditors);
+  const held: Held = !end
+    ? { fault: "the log has no end of the session" }
+    : end.roots
+      ? holdEdge(end, start, examined)
+      : {
+          fault: null,
+          unknown: "the edge restarted while the session ran: only the connector vouches for this recording",
+        };
+  const gap = held.fault === null && "gap" in held ? held.gap : null;
+  const hold = (property: Check["property"], one: Held) => {
+    if (one.fault === null && "unknown" in one) skip(property, one.unknown);
+    else check(property, one.fault, one.fault === null ? one.detail : "");
+  };
 
   check("segments", examined.problem, `${examined.segments} segments, chained to the final one`);
   check("checkpoint signature", log.signature, `signed by ${log.origin}`);
   check("inclusion in the log", log.inclusion, `${log.entries.length} entries are in the signed log`);
   check("session start", startProblem(starts, start, examined, log), describeStart(start));
   check("session end", endProblem(ends, log.entries, session, examined), end ? `ended with ${end.code}` : "");
-  if (progress.length > 0) {
-    const agreed = `the edge saw the same messages ${progress.length} times while the session ran`;
-    check("session progress", progressProblem(progress, examined), agreed);
+  if (progress.length > 0) hold("session progress", holdProgress(progress, examined, gap !== null));
+  hold("edge's root", held);
+  if (held.fault === null && "gap" in held) {
+    if (gap === null) check("completeness", null, "every message that the edge counted is there");
+    else checks.push({ property: "completeness", verdict: "GAP STATED", detail: gap });
+  } else if (held.fault === null && end?.roots === null) {
+    skip("completeness", "how many messages the edge sent after its last word is not known");
   }
-  if (end && end.roots === null) {
-    skip(
-      "edge's root",
-      "the edge restarted while the session ran: only the connector vouches for this recording",
-    );
-  } else {
-    const problem = end?.roots ? edgeProblem(end.roots, examined) : "the log has no end of the session";
-    check("edge's root", problem, edgeAgrees(end?.roots ?? null, examined));
-  }
+  checkSealing(examined, start, check, skip);
 
   const statement = await connectorStatement(bundle, about, start, keys);
   const stated = statement.ok ? statementProblem(statement.statement, examined, session) : statement.message;
@@ -129,7 +153,29 @@ export async function verifyRecording(bundle: RecordingBundle, keys: TrustedKeys
     verdict: faults.length === 0 ? "PASS" : "FAIL",
     detail: faults.length === 0 ? "every file reads" : faults.join("; "),
   });
-  return { ok: checks.every((one) => one.verdict !== "FAIL"), session, checks };
+  const ok = checks.every((one) => one.verdict !== "FAIL");
+  return { ok, complete: ok && gap === null, session, checks };
+}
+
+/** Only of recordings that are sealed, or should be. */
+function checkSealing(
+  { sealed }: Examined,
+  start: SessionStart | null,
+  check: (property: "sealing", problem: string | null, fine: string) => void,
+  skip: (property: "sealing", detail: string) => void,
+): void {
+  if (!sealed) {
+    if (start?.recording.sealed) check("sealing", "the log says that it has to be sealed, and it is not", "");
+    return;
+  }
+  const to = `sealed to ${sealed.to.join(", ")}`;
+  if (sealed.contents === "wrong") check("sealing", sealed.detail, "");
+  else if (sealed.contents === "read") {
+    check("sealing", null, `${to}; its entries have the roots that it states, by what was opened here`);
+  } else {
+    const only = "that its entries have the roots that it states, an auditor's key shows (--key-file)";
+    skip("sealing", `${to}; what is stored was checked without a key: ${only}; ${sealed.detail}`);
+  }
 }
 
 function startProblem(
@@ -175,66 +221,6 @@ function endProblem(
     return `the log says ${stored.segments} segments, the bundle has ${examined.segments}`;
   }
   return stored.last === examined.last ? null : "the last segment is not the one that the log names";
-}
-
-function rootsProblem(party: string, roots: RecordingRoots, examined: Examined): string | null {
-  for (const [name, way] of [
-    ["frontend", "to the database"],
-    ["backend", "from the database"],
-  ] as const) {
-    const theirs = roots[name];
-    const ours = examined.roots[name];
-    if (theirs.entries !== ours.entries) {
-      return `${party} counted ${theirs.entries} messages ${way}, the segments have ${ours.entries}`;
-    }
-    if (theirs.root !== ours.root) return `${party} saw other messages ${way} than the segments have`;
-  }
-  return null;
-}
-
-/** What the edge said while the session ran has to be a beginning of the recording, for each of its words. */
-function progressProblem(
-  progress: readonly { readonly index: number; readonly roots: RecordingRoots }[],
-  examined: Examined,
-): string | null {
-  const problems = progress.flatMap(({ index, roots }) =>
-    (["frontend", "backend"] as const).flatMap((name) => {
-      const { entries, root } = roots[name];
-      const ours = examined.at[name].get(entries);
-      const way = name === "frontend" ? "to the database" : "from the database";
-      if (ours === root) return [];
-      const what = ours === undefined ? "are not all in the segments" : "are others in the segments";
-      return [`entry ${index} of the log: the first ${entries} messages ${way} ${what}`];
-    }),
-  );
-  return problems.length === 0 ? null : problems.join("; ");
-}
-
-/**
- * Holds the recording against what crossed the edge. Where the socket between them broke, the connector may have
- * sent more than the edge received: then the edge's root has to be that of the beginning.
- */
-function edgeProblem(edge: RecordingRoots, examined: Examined): string | null {
-  const { frontend, backend } = examined.roots;
-  if (edge.frontend.entries > frontend.entries) {
-    const missing = edge.frontend.entries - frontend.entries;
-    return `the last ${missing} messages that the edge sent are not in the segments: they never arrived, or were left out`;
-  }
-  if (edge.frontend.entries < frontend.entries) return "the segments have messages that the edge never sent";
-  if (edge.frontend.root !== frontend.root)
-    return "the edge saw other messages to the database than the segments have";
-  if (edge.backend.entries > backend.entries) {
-    return `the edge received ${edge.backend.entries} messages from the database, the segments have ${backend.entries}`;
-  }
-  return edge.backend.root === examined.at.backend.get(edge.backend.entries)
-    ? null
-    : "the edge saw other messages from the database than the segments have";
-}
-
-function edgeAgrees(edge: RecordingRoots | null, examined: Examined): string {
-  const more = examined.roots.backend.entries - (edge?.backend.entries ?? 0);
-  const rest = more > 0 ? `, but for the last ${more} from the database, which did not reach it` : "";
-  return `the edge saw the same messages${rest}`;
 }
 
 async function connectorStatement(

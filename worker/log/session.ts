@@ -73,12 +73,18 @@ export async function logProgress(
 export async function logEnd(
   env: LogBinding,
   session: string,
-  ended: { readonly at: number; readonly code: string; readonly roots: RecordingRoots | null },
+  ended: {
+    readonly at: number;
+    readonly code: string;
+    readonly roots: RecordingRoots | null;
+    readonly answered?: RecordingRoots["frontend"];
+  },
 ): Promise<void> {
-  const { at: time, code, roots } = ended;
+  const { at: time, code, roots, answered } = ended;
+  const more = answered ? { answered } : {};
   await append(
     env,
-    { v: 1, type: "session.end", time, session, code, roots, recording: null, connector: null },
+    { v: 1, type: "session.end", time, session, code, roots, recording: null, connector: null, ...more },
     { wait: "sequenced" },
   );
 }

@@ -4,11 +4,20 @@
  */
 import type { GateEvent } from "../../policies/postgres/gate.ts";
 import { concat } from "../../wire/postgres/cursor.ts";
-import type { RecordingRoots } from "../../wire/recording.ts";
+import type { RecordingRoots, RunningRoot } from "../../wire/recording.ts";
 import { encodeControl, FramedSender, isRecord, MAX_DATA_FRAME } from "../../wire/tunnel.ts";
 
 /** Characters of records that are gathered into one message; a longer one goes alone. */
 const MAX_GATHERED = 64 * 1024;
+
+/** Messages of statements without an outcome that are remembered. */
+const MAX_SENT = 256;
+
+/** So many messages to the connector, and the root after them. */
+export interface Answered {
+  readonly entries: number;
+  readonly root: Uint8Array;
+}
 
 export class ConnectorStream {
   readonly #sender: FramedSender;
@@ -21,6 +30,12 @@ export class ConnectorStream {
   /** Whether one of them is due now, not only with the next data. */
   #due = false;
   #queuedRecords = 0;
+  /** The newest statement among the records that wait, and of each message of them that was given to the sender. */
+  #newest = 0;
+  readonly #given: number[] = [];
+  /** The root after the messages that brought statements which have no outcome yet, by the newest of them. */
+  #sent: (Answered & { readonly n: number })[] = [];
+  #answered: Answered | null = null;
 
   constructor(roots: RecordingRoots, send: (message: string | Uint8Array) => void) {
     this.#sender = new FramedSender((message) => {
@@ -28,9 +43,24 @@ export class ConnectorStream {
       else if (isRecord(message)) {
         this.#queuedRecords -= message.length;
         for (const line of message.split("\n")) roots.frontend.add("event", this.#encoder.encode(line));
+        this.#note(this.#given.shift() ?? 0, roots.frontend);
       }
       send(message);
     });
+  }
+
+  /**
+   * The messages that the connector has for sure: the database answered a statement that came with or after them. Null
+   * when it answered none.
+   */
+  get answered(): Answered | null {
+    return this.#answered;
+  }
+
+  #note(n: number, { count, bytes }: RunningRoot): void {
+    if (n === 0 || n === this.#sent.at(-1)?.n) return;
+    this.#sent.push({ n, entries: count, root: bytes });
+    if (this.#sent.length > MAX_SENT) this.#sent.shift();
   }
 
   /** Data bytes that wait for credit. */
@@ -70,6 +100,17 @@ export class ConnectorStream {
     this.#records.push(text);
     this.#recordsSize += text.length;
     if (event.t !== "outcome") this.#due = true;
+    if (event.t === "statement") this.#newest = event.n;
+    // What the server discarded need not have reached it.
+    else if (event.t === "outcome" && event.tag !== "SKIPPED") this.#answer(event.n);
+  }
+
+  #answer(n: number): void {
+    const after = this.#sent.findIndex((one) => one.n > n);
+    const done = after < 0 ? this.#sent.length : after;
+    if (done === 0) return;
+    this.#answered = this.#sent[done - 1]!;
+    this.#sent = this.#sent.slice(done);
   }
 
   /** No more data. */
@@ -96,6 +137,8 @@ export class ConnectorStream {
     this.#recordsSize = 0;
     this.#due = false;
     this.#queuedRecords += text.length;
+    this.#given.push(this.#newest);
+    this.#newest = 0;
     this.#sender.control(text);
   }
 

@@ -67,13 +67,13 @@ export class SessionEnding {
   async #settleOnce(): Promise<void> {
     const stored = this.#host.store.get();
     if (!stored?.ended) return;
-    const { at, code, roots, statements, denied, rows, bytes } = stored.ended;
+    const { at, code, roots, answered, statements, denied, rows, bytes } = stored.ended;
     const totals = { statements, denied, rows, bytes };
     const told = await Promise.allSettled([
       recordSessionEnd(this.#host.env.DB, stored.sid, { ...totals, ended: at, end_code: code, roots }),
       sessionEnded(this.#host.env, stored.grant, stored.sid, { statements, rows, bytes }),
       this.#host.env.CONNECTORS.getByName(stored.connector).ended(stored.sid, !PLANNED.has(code)),
-      logEnd(this.#host.env, stored.sid, { at, code, roots }),
+      logEnd(this.#host.env, stored.sid, { at, code, roots, ...(answered ? { answered } : {}) }),
       this.#host.outbox().flush(),
     ]);
     const settled = told.every((one) => one.status === "fulfilled" && one.value !== false);

@@ -347,7 +347,11 @@ export class SessionObject extends DurableObject<Bindings> {
     const code = end.cut ? CLOSE_ENDED : CLOSE_NORMAL;
     for (const socket of [this.#client, this.#connector]) if (socket) closeSocket(socket, code, end.code);
     const roots = rootsOf(relay.roots);
-    const ended = { ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots };
+    const { answered } = relay;
+    const ended = {
+      ...{ ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots },
+      ...(answered ? { answered: { entries: answered.entries, root: hex(answered.root) } } : {}),
+    };
     // What is sent while a write is under way waits for the disk: the last words of this turn go first.
     this.#closing = pause(0).then(() => this.#ending.close(this.#store.get()!, ended, this.#facts));
     this.ctx.waitUntil(this.#closing.then(() => this.#tellEnd()));

@@ -130,6 +130,26 @@ test("the record of a statement goes out before its bytes, and both sides have t
   expect(it.roots.backend.root).toBe(roots.backend.root);
 });
 
+test("R3 the edge knows up to which message the connector has everything: that of the last answered statement", () => {
+  const { connector, fromClient, open, it, fromConnector } = relay();
+  open();
+  expect(it.answered).toBeNull();
+  fromClient(queryMessage("select 1"));
+  const roots = new RecordingRoots("s");
+  const record = connector.sent.find((one) => typeof one === "string" && one.includes('"record"')) as string;
+  roots.add("event", new TextEncoder().encode(record));
+  expect(it.answered).toBeNull();
+  const ready = new Uint8Array([0x5a, 0, 0, 0, 5, 0x49]);
+  fromConnector(describeRow());
+  fromConnector(new Uint8Array([0x43, 0, 0, 0, 13, ...new TextEncoder().encode("SELECT 0\0")]));
+  fromConnector(ready);
+  expect(it.answered).toMatchObject({ entries: 1 });
+  expect(Buffer.from(it.answered!.root).toString("hex")).toBe(roots.frontend.root);
+  fromClient(queryMessage("select 2"));
+  fromClient(queryMessage("select 3"));
+  expect(it.answered).toMatchObject({ entries: 1 });
+});
+
 test("V4 what waits here stays below a window while the client takes nothing", () => {
   const { client, connector, fromClient, fromConnector, open, it, ends } = relay();
   open();

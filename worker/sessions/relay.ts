@@ -22,7 +22,7 @@ import {
   parseConnectorToEdge,
   RelayWindow,
 } from "../../wire/tunnel.ts";
-import { ConnectorStream, joined } from "./connector-stream.ts";
+import { type Answered, ConnectorStream, joined } from "./connector-stream.ts";
 import type { RelayEnd, RelayOptions, RelaySocket, Waiting } from "./relay-types.ts";
 
 export type * from "./relay-types.ts";
@@ -87,6 +87,11 @@ export class PostgresRelay {
         ...(options.hold ? { hold: (hold: GateHold) => options.hold!(hold) } : {}),
       },
     });
+  }
+
+  /** The messages that the connector has for sure, because their statement was answered; null for none. */
+  get answered(): Answered | null {
+    return this.#toConnector.answered;
   }
 
   get gate(): PostgresGate {

@@ -42,6 +42,8 @@ export interface EndedSession extends SessionTotals {
   readonly message: string;
   /** Null after a reset: what crossed the object since its last start is known to the connector alone. */
   readonly roots: FinalRoots | null;
+  /** The messages to the connector that it has for sure, because the database answered: their number and root. */
+  readonly answered?: FinalRoots["frontend"];
 }
 
 export interface StoredSession {
