@@ -108,6 +108,8 @@ describe("P20 a malicious server", () => {
       ["client_encoding", "LATIN1"],
       ["standard_conforming_strings", "off"],
       ["search_path", "evil"],
+      ["search_path", "public, pg_temp, evil"],
+      ["search_path", 'public, "pg_temp"'],
       ["session_authorization", "postgres"],
       ["default_transaction_read_only", "off"],
     ] as const) {

@@ -22,6 +22,8 @@ import { redact } from "./secrets.ts";
 const maxRecordedText = 512 * 1024;
 /** Longest rewritten text in an event, characters. */
 const maxRecordedRewrite = 64 * 1024;
+/** Lookups by masked values in a session of a task that sets no limit. */
+const DEFAULT_LOOKUPS = 100;
 
 /** Severity, SQLSTATE and message of an error; no notice. */
 export const bareScrubber: Scrubber = { error: bareFields, notice: () => null };
@@ -59,6 +61,7 @@ export class GateSession {
   /** Why the session is over; the gate tells the host when it has finished what it is doing. */
   ending: GateReason | null = null;
   #numbered = 0;
+  #lookups = 0;
 
   constructor(options: GateOptions, scrub: Scrubber) {
     this.host = options.host;
@@ -116,12 +119,13 @@ export class GateSession {
     if (refused) return refusal(refused.code, "42501", refused.message);
     if (!decision) return null;
     const { limits } = this.task;
-    let counted = 0;
-    for (const statement of decision.statements) {
-      if (statement.effect === "read" || statement.effect === "write") counted += 1;
-    }
+    const { counted, lookups } = countsOf(decision);
     if (counted > 0 && limits.statements !== null && this.stats.statements + counted > limits.statements) {
       return this.limit("LIMIT_STATEMENTS", `${limits.statements} statements`);
+    }
+    const maxLookups = limits.lookups ?? DEFAULT_LOOKUPS;
+    if (lookups > 0 && this.#lookups + lookups > maxLookups) {
+      return this.limit("LIMIT_LOOKUPS", `${maxLookups} lookups by a masked value`);
     }
     if (limits.bytes !== null && this.rowBytes >= limits.bytes) {
       return this.limit("LIMIT_BYTES", `${limits.bytes} bytes`);
@@ -147,9 +151,10 @@ export class GateSession {
     const at = this.clock();
     const n = this.#numbered;
     if (refused) this.stats.denied += 1;
-    else {
-      for (const statement of decision?.statements ?? [])
-        if (statement.effect === "read" || statement.effect === "write") this.stats.statements += 1;
+    else if (decision) {
+      const { counted, lookups } = countsOf(decision);
+      this.stats.statements += counted;
+      this.#lookups += lookups;
     }
     this.record({
       t: "statement",
@@ -254,6 +259,18 @@ function recordedText(text: string, decision: StatementDecision | null): string 
   return redact(text, null)?.text ?? text;
 }
 
+/** What a decision counts for: statements that run something on data, and those that look up by a masked value. */
+function countsOf({ statements }: StatementDecision): { counted: number; lookups: number } {
+  let counted = 0;
+  let lookups = 0;
+  for (const { effect, kind, lookup } of statements) {
+    // EXECUTE runs again what was prepared once.
+    if (effect === "read" || effect === "write" || kind === "Execute") counted += 1;
+    if (lookup) lookups += 1;
+  }
+  return { counted, lookups };
+}
+
 function recordedDecision(
   text: string,
   decision: StatementDecision | null,
@@ -270,5 +287,6 @@ function recordedDecision(
     relations: decision?.relations ?? [],
     masked: decision?.masked ?? [],
     rewritten: rewritten !== null && rewritten.length <= maxRecordedRewrite ? rewritten : null,
+    ...(decision?.statements.some((statement) => statement.lookup) ? { lookup: true } : {}),
   };
 }

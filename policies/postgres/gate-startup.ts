@@ -217,6 +217,8 @@ export class SessionParameters {
     const before = this.#values.get(name);
     if (pinned.includes(name)) {
       if (before === value) return "drop";
+      // PostgreSQL 18 reports the path as it was written; the pinned one may be set again.
+      if (name === "search_path" && samePath(before ?? "", value)) return "drop";
       return { wrong: `the server reports that ${name} has changed` };
     }
     if (!reported.includes(name)) return "drop";
@@ -252,4 +254,10 @@ export class SessionParameters {
     if (name === "application_name") return startup.parameters["application_name"] ?? value;
     return value;
   }
+}
+
+/** True when two values of search_path are the same list. */
+function samePath(left: string, right: string): boolean {
+  const parts = (path: string) => path.split(",").map((part) => part.trim());
+  return parts(left).join(",") === parts(right).join(",");
 }

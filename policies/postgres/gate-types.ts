@@ -28,6 +28,8 @@ export interface RecordedDecision {
   readonly masked: readonly string[];
   /** The text that was sent to the target; null when nothing of it was. */
   readonly rewritten: string | null;
+  /** Set when a row is looked up by the real value of a masked column. */
+  readonly lookup?: true;
 }
 
 /**

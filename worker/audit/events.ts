@@ -80,6 +80,8 @@ export interface EventData {
     fingerprint: string | null;
     relations: readonly string[];
     masked: readonly string[];
+    /** It looks up a row by the real value of a masked column, as the rule allows. Never counted in another event. */
+    lookup?: boolean;
     /** The text as sent, where the task records statements in full; null otherwise. */
     text: string | null;
   };

@@ -47,9 +47,9 @@ export class SessionAudit {
   }
 }
 
-/** Null for a text that is too long to be kept. */
+/** Null for a text that is too long to be kept, and for a lookup: each is a guess at a hidden value. */
 function keyOf({ text, decision }: Extract<GateEvent, { t: "statement" }>): string | null {
-  return text.length <= MAX_TEXT ? `${decision.reason} ${text}` : null;
+  return text.length <= MAX_TEXT && !decision.lookup ? `${decision.reason} ${text}` : null;
 }
 
 /** Whether events have the texts of statements: not where the rows are not recorded, nor where only auditors may read. */
@@ -60,7 +60,7 @@ export function keepsText({ recording }: Task): boolean {
 /** The event for a fact; null for facts that only the recording keeps. */
 export function eventFor(fact: GateEvent, task: Task, facts: EventFacts): NewEvent | null {
   if (fact.t === "statement") {
-    const { effect, reason, rule, relations, masked } = fact.decision;
+    const { effect, reason, rule, relations, masked, lookup } = fact.decision;
     return {
       ...facts,
       ...(rule === null ? {} : { rule }),
@@ -73,6 +73,7 @@ export function eventFor(fact: GateEvent, task: Task, facts: EventFacts): NewEve
         fingerprint: null,
         relations,
         masked,
+        ...(lookup ? { lookup } : {}),
         text: keepsText(task) ? fact.text.slice(0, MAX_TEXT) : null,
       },
     };
