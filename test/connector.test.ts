@@ -115,7 +115,11 @@ describe("a session", () => {
     const segments = await recorded(session);
     const verified = verifyChain(session, segments);
     expect(verified).toMatchObject({ ok: true, reason: "CLIENT_TERMINATED" });
-    const text = segments.map((bytes) => Buffer.from(bytes).toString("latin1")).join("");
+    const entries = segments.flatMap((bytes) => {
+      const read = readSegment(bytes);
+      return read.ok ? read.entries : [];
+    });
+    const text = entries.map(({ bytes }) => Buffer.from(bytes).toString("latin1")).join("");
     expect(text).toContain("select token from secrets");
     expect(text).toContain("u***@example.com");
     expect(text).not.toContain("078-05-7");
@@ -137,7 +141,9 @@ describe("a session", () => {
     await client.end();
     const segments = await recorded(session);
     expect(verifyChain(session, segments)).toMatchObject({ ok: true });
-    expect(segments.length).toBeGreaterThan(25);
+    expect(segments.length).toBeGreaterThan(5);
+    // Rows that repeat take a small part of their size in the store.
+    expect(segments.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(5_000_000);
     const first = readSegment(segments[0]!);
     expect(first.ok && first.entries[0]!.kind).toBe("note");
   });

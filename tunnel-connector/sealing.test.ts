@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { isSealed, SealedChain, verifyChain } from "../wire/recording.ts";
+import { isSealed, SEGMENT_TARGET, SealedChain, verifyChain } from "../wire/recording.ts";
 import { type AuditorKey, auditorKey, openSegment } from "../wire/recording-seal.ts";
 import type { Log } from "./log.ts";
 import { readSealing } from "./sealing.ts";
@@ -37,7 +37,8 @@ function write(spool: Spool, session: string, count: number, closed: boolean): v
   const recording = spool.begin(session, "full", false, [auditor]);
   for (let n = 0; n < count; n++) {
     recording.add("event", new TextEncoder().encode(`${CANARY} ${n}`));
-    recording.add("backend", new Uint8Array(400_000));
+    // Two do not fit into one segment.
+    for (let part = 0; part < 2; part++) recording.add("backend", new Uint8Array(SEGMENT_TARGET / 3));
   }
   recording.flush();
   if (closed) recording.close("CLIENT_TERMINATED");

@@ -3,10 +3,10 @@
  * puts what is gathered on disk and is called before anything that must not happen unrecorded. After a write that
  * failed every further call throws: the session decides what that means for it.
  */
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, writevSync } from "node:fs";
+import { closeSync, fdatasyncSync, ftruncateSync, openSync, writeSync, writevSync } from "node:fs";
 import { join } from "node:path";
 import { mayHoldSecrets } from "../policies/postgres/secrets.ts";
-import { type EntryKind, elide, encodeEntryHead, type SegmentWriter } from "../wire/recording.ts";
+import { type EntryKind, elide, type SegmentWriter } from "../wire/recording.ts";
 import { MAX_DATA_FRAME } from "../wire/tunnel.ts";
 import { syncFolder, writePrivate } from "./identity.ts";
 
@@ -36,11 +36,12 @@ export class SessionRecording {
   readonly #options: SessionRecordingOptions;
   readonly #writer: SegmentWriter;
   readonly #file: number;
-  #pending: Uint8Array[] = [];
-  #pendingSize = 0;
+  /** First line of the journal, until it is written. */
+  #head: Uint8Array | null = null;
+  /** Bytes of the segment's entries that are in the journal. */
+  #flushed = 0;
+  /** Bytes of the journal. */
   #journal = 0;
-  /** Time of the segment's first entry; null when it has none. */
-  #from: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #over = false;
   #goesOn = false;
@@ -59,7 +60,7 @@ export class SessionRecording {
     return this.#failure !== null;
   }
 
-  /** Adds a message of the session's socket. The bytes are kept as they are: nobody may change them. */
+  /** Adds a message of the session's socket. */
   add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
     if (kind === "backend" && this.#options.level === "statements") {
       this.#add("elided", elide("backend", bytes));
@@ -88,47 +89,39 @@ export class SessionRecording {
     if (this.#failure) throw this.#failure;
     if (this.#over) return;
     const at = this.#options.now();
-    const entry = { kind, at, bytes };
-    const full = this.#writer.add(entry);
+    const first = this.#writer.size === 0;
+    const full = this.#writer.add({ kind, at, bytes });
     if (full) this.#store(full.sequence, full.bytes);
-    if (this.#from === null) {
-      this.#from = at;
-      const head = { v: 1, session: this.#options.session, sequence: this.#writer.sequence, from: at };
-      this.#push(new TextEncoder().encode(`${JSON.stringify(head)}\n`));
-      this.#timer ??= setTimeout(() => this.#tick(), this.#options.sealAfter());
-    }
-    this.#push(encodeEntryHead(entry, this.#from));
-    this.#push(bytes);
-  }
-
-  #push(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#pending.push(bytes);
-    this.#pendingSize += bytes.length;
+    if (!first && !full) return;
+    const head = { v: 1, session: this.#options.session, sequence: this.#writer.sequence, from: at };
+    this.#head = Buffer.from(`${JSON.stringify(head)}\n`);
+    this.#timer ??= setTimeout(() => this.#tick(), this.#options.sealAfter());
   }
 
   /** Puts everything that was added on disk. */
   flush(): void {
     if (this.#failure) throw this.#failure;
-    if (this.#pendingSize === 0 || this.#over) return;
+    if (this.#writer.size === this.#flushed || this.#over) return;
     if (!this.#options.room()) throw this.#fail("the connector's spool is full");
-    const parts = this.#pending;
-    const size = this.#pendingSize;
-    this.#pending = [];
-    this.#pendingSize = 0;
+    const body = this.#writer.body.subarray(this.#flushed);
+    const head = this.#head;
+    const size = body.length + (head?.length ?? 0);
     try {
-      const written = writevSync(this.#file, parts);
+      const written = head ? writevSync(this.#file, [head, body]) : writeSync(this.#file, body);
       if (written !== size) throw new Error(`${written} of ${size} bytes were written`);
       if (this.#options.strict) fdatasyncSync(this.#file);
     } catch (error) {
       throw this.#fail(String(error));
     }
+    this.#head = null;
+    this.#flushed += body.length;
     this.#journal += size;
     this.#options.grew(size);
   }
 
   #tick(): void {
     this.#timer = null;
-    if (this.#over || this.#failure || this.#from === null) return;
+    if (this.#over || this.#failure || this.#writer.size === 0) return;
     try {
       const sealed = this.#writer.seal(this.#options.now());
       this.#store(sealed.sequence, sealed.bytes);
@@ -149,9 +142,8 @@ export class SessionRecording {
     }
     this.#options.grew(bytes.length - this.#journal);
     this.#journal = 0;
-    this.#pending = [];
-    this.#pendingSize = 0;
-    this.#from = null;
+    this.#flushed = 0;
+    this.#head = null;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     this.#options.sealed();

@@ -92,15 +92,15 @@ describe("R3 the journal after a crash at any byte", () => {
   test("a journal that fills its segment to the brim loses nothing when the gap is noted", () => {
     const folder = newFolder();
     const recording = spoolIn(folder).begin("s1", "full", false);
-    const size = SEGMENT_TARGET - ENTRY_OVERHEAD - 20;
-    recording.add("backend", new Uint8Array(size).fill(7));
+    const size = SEGMENT_TARGET / 4 - ENTRY_OVERHEAD - 5;
+    for (let n = 0; n < 4; n++) recording.add("backend", new Uint8Array(size).fill(7));
     recording.flush();
     const copy = newFolder();
     execFileSync("cp", ["-r", join(folder, "s1"), copy]);
     const spool = spoolIn(copy);
     spool.recover();
     const { entries, reason } = recorded(spool, "s1");
-    expect(entries.map((one) => one.bytes.length)).toEqual([size]);
+    expect(entries.map((one) => one.bytes.length)).toEqual([size, size, size, size]);
     expect(reason).toBe("CONNECTOR_RESTARTED");
     expect(spool.segments("s1").length).toBe(2);
     recording.close("X");

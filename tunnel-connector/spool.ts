@@ -20,6 +20,7 @@ import {
   SegmentWriter,
 } from "../wire/recording.ts";
 import type { AuditorKey } from "../wire/recording-seal.ts";
+import { compress } from "./compress.ts";
 import { privateFolder, writePrivate } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { isMarked, markSealed, sealedForm } from "./sealing.ts";
@@ -102,7 +103,7 @@ export class Spool {
     this.#open.add(session);
     return new SessionRecording({
       ...{ session, folder, level, strict, now: this.#now },
-      writer: new SegmentWriter(session),
+      writer: new SegmentWriter(session, undefined, compress),
       sealAfter: () => SEAL_AFTER_MS * Math.min(Math.max(1, this.#open.size / SEALED_AT_ONCE), 10),
       room: () => this.#used < this.#options.max,
       grew: (bytes) => this.#grow(session, bytes),
@@ -188,7 +189,7 @@ export class Spool {
       this.#options.onSegment(session);
       return;
     }
-    const writer = new SegmentWriter(session, after);
+    const writer = new SegmentWriter(session, after, compress);
     const journal = readJournal(join(folder, "journal"), writer.sequence);
     const sealed: SealedSegment[] = [];
     const add = (entry: RecordingEntry): void => {

@@ -1,8 +1,10 @@
 /** Reading recordings back: one segment, and the chain that they make. The format is in recording.ts. */
+import { decompress } from "fzstd";
 import {
   countEntries,
   type DirectionState,
   digestOf,
+  MAX_BODY,
   MAX_HEADER,
   MAX_SEGMENT,
   MAX_STORED,
@@ -51,20 +53,36 @@ export function readSegment(bytes: Uint8Array): Segment | SegmentError {
   if (!head.ok) return head;
   const { header, from } = head;
   if (header.sealed) return fail("SEGMENT_SEALED", "is sealed: an auditor's key opens it");
-  const read = readEntries(bytes.subarray(from), header.from);
-  if (!read || from + read.used !== bytes.length) return fail("SEGMENT_MALFORMED", "an entry is cut off");
+  const body = bodyOf(header, bytes.subarray(from));
+  if (!body) return fail("SEGMENT_MALFORMED", "its entries do not decompress");
+  const read = readEntries(body, header.from);
+  if (!read || read.used !== body.length) return fail("SEGMENT_MALFORMED", "an entry is cut off");
   if (read.entries.length !== header.count) return fail("COUNT_MISMATCH", "entries and header disagree");
   return { ok: true, header, entries: read.entries };
 }
 
-/** The same checks, for who passes the segment on and needs its header only. What is sealed is not looked into. */
+/** The entries' bytes, never more than the header states; null when they are not what it says. */
+function bodyOf({ size, encoding }: SegmentHeader, stored: Uint8Array): Uint8Array | null {
+  if (encoding === undefined) return stored.length === size ? stored : null;
+  try {
+    const body = decompress(stored, new Uint8Array(size));
+    return body.length === size ? body : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The same checks, for who passes the segment on and needs its header only. What is sealed or compressed is not looked
+ * into.
+ */
 export function readSegmentHeader(
   bytes: Uint8Array,
 ): { readonly ok: true; readonly header: SegmentHeader } | SegmentError {
   const head = readHead(bytes);
   if (!head.ok) return head;
   const { header, from } = head;
-  if (header.sealed) return { ok: true, header };
+  if (header.sealed || header.encoding !== undefined) return { ok: true, header };
   const counted = countEntries(bytes.subarray(from));
   if (!counted || from + counted.used !== bytes.length) {
     return fail("SEGMENT_MALFORMED", "an entry is cut off");
@@ -104,7 +122,8 @@ function parseHeader(bytes: Uint8Array): SegmentHeader | null {
     return null;
   }
   if (value === null || typeof value !== "object") return null;
-  const { v, session, sequence, prev, frontend, backend, count, from, to, final, sealed } = value;
+  const { v, session, sequence, prev, frontend, backend, count, from, to, size, encoding, final, sealed } =
+    value;
   const ok =
     v === 1 &&
     typeof session === "string" &&
@@ -115,6 +134,9 @@ function parseHeader(bytes: Uint8Array): SegmentHeader | null {
     isCount(count) &&
     isCount(from) &&
     isCount(to) &&
+    isCount(size) &&
+    size <= MAX_BODY &&
+    (encoding === undefined || encoding === "zstd") &&
     (final === undefined || typeof (final as { reason?: unknown } | null)?.reason === "string") &&
     (sealed === undefined || isKeyList(sealed));
   return ok ? (value as unknown as SegmentHeader) : null;

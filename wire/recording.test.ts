@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import {
   ChainVerifier,
   digestOf,
+  ENTRY_OVERHEAD,
   elide,
-  encodeEntryHead,
   MAX_ENTRY,
   type RecordingEntry,
   RecordingRoots,
@@ -192,8 +192,10 @@ describe("segments", () => {
       { kind: "event", at: 1000, bytes: utf8("one") },
       { kind: "backend", at: 1500, bytes: utf8("two") },
     ];
-    const journal = Uint8Array.from(entries.flatMap((one) => [...encodeEntryHead(one, 1000), ...one.bytes]));
-    const first = encodeEntryHead(entries[0]!, 1000).length + entries[0]!.bytes.length;
+    const writer = new SegmentWriter("s1");
+    for (const one of entries) writer.add(one);
+    const journal = writer.body;
+    const first = ENTRY_OVERHEAD + entries[0]!.bytes.length;
     for (let length = 0; length <= journal.length; length++) {
       const read = readEntries(journal.slice(0, length), 1000);
       const whole = length === journal.length ? 2 : length >= first ? 1 : 0;

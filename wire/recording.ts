@@ -10,7 +10,8 @@
  * rootₙ = SHA-256(rootₙ₋₁ ‖ kind byte ‖ SHA-256(bytes)). An elided entry counts as the frame it stands for.
  *
  * A segment is "WGR1", the header's length (uint32), the header (JSON), then entries: kind (uint8),
- * milliseconds since the header's `from` (uint32), length (uint32), bytes. Integers are big-endian.
+ * milliseconds since the header's `from` (uint32), length (uint32), bytes. Integers are big-endian. The entries may
+ * be compressed, all together: the header says how.
  * Segments are chained by `prev`, the SHA-256 of the previous segment's bytes. A segment may leave the connector
  * sealed to auditors' keys (recording-seal.ts): its header stays readable, its entries do not.
  */
@@ -35,16 +36,18 @@ export type EntryKind = keyof typeof ENTRY_KINDS;
 export type Direction = "frontend" | "backend";
 
 /**
- * Bytes of entries after which a segment is closed. A segment holds at least one entry, whatever its size. Each costs
- * a request and several look-ups at the edge, so a large result should not make hundreds of them.
+ * Bytes of entries, not compressed, after which a segment is closed. A segment holds at least one entry, whatever its
+ * size. Each costs a request and several look-ups at the edge, so a large result should not make hundreds of them.
  */
-export const SEGMENT_TARGET = 512 * 1024;
+export const SEGMENT_TARGET = 2 * 1024 * 1024;
 /** Largest entry, bytes: the largest control message. */
 export const MAX_ENTRY = 1024 * 1024;
 /** Largest header, bytes of JSON. */
 export const MAX_HEADER = 16 * 1024;
+/** Largest sum of a segment's entries, bytes. */
+export const MAX_BODY = SEGMENT_TARGET + MAX_ENTRY + 64;
 /** Largest segment, bytes. */
-export const MAX_SEGMENT = SEGMENT_TARGET + MAX_ENTRY + MAX_HEADER + 64;
+export const MAX_SEGMENT = MAX_BODY + MAX_HEADER;
 /** Largest sealed segment: around the segment stand its header once more and the keys for the auditors. */
 export const MAX_STORED = MAX_SEGMENT + 2 * MAX_HEADER + 64;
 /** The first four bytes of a segment: "WGR1". */
@@ -97,6 +100,10 @@ export interface SegmentHeader {
   /** Times of the first and last entry (or of closing, when there is none), milliseconds since the epoch. */
   readonly from: number;
   readonly to: number;
+  /** Bytes of the entries as they stand in a segment that is not compressed. */
+  readonly size: number;
+  /** How the entries are compressed: Zstandard (RFC 8878), one frame. Absent: they are not. */
+  readonly encoding?: "zstd";
   /** On the last segment of a session: why it ended. */
   readonly final?: { readonly reason: string };
   /** On a sealed segment: RFC 7638 thumbprints of the auditors' keys that open it. */
@@ -214,6 +221,12 @@ export class RecordingRoots {
   }
 }
 
+/** Compresses with Zstandard into one frame that states its size. */
+export type Compress = (bytes: Uint8Array) => Uint8Array;
+
+/** Room for entries at first, bytes; it doubles as it fills. */
+const FIRST_ROOM = 8 * 1024;
+
 /**
  * Gathers entries into segments. The caller decides about time: it calls `seal` when `size` is not 0 and
  * a second has passed since `since`, and at the end.
@@ -221,16 +234,30 @@ export class RecordingRoots {
 export class SegmentWriter {
   readonly session: string;
   readonly #roots: RecordingRoots;
+  readonly #compress: Compress | null;
   #sequence = 0;
   #prev: string | null = null;
-  #entries: RecordingEntry[] = [];
+  /** The entries of this segment as they stand in it; the first `#size` bytes count. */
+  #body = new Uint8Array(FIRST_ROOM);
+  #view = new DataView(this.#body.buffer);
   #size = 0;
+  #count = 0;
+  #from: number | null = null;
+  #to = 0;
   #first = { frontend: 0, backend: 0 };
   #final = false;
 
-  /** `after`: the last sealed segment of the session, when a crashed writer's work is taken up. */
-  constructor(session: string, after?: Pick<SealedSegment, "header" | "digest">) {
+  /**
+   * @param after the last sealed segment of the session, when a crashed writer's work is taken up
+   * @param compress for the entries of sealed segments; null leaves them as they are
+   */
+  constructor(
+    session: string,
+    after?: Pick<SealedSegment, "header" | "digest">,
+    compress: Compress | null = null,
+  ) {
     this.session = session;
+    this.#compress = compress;
     this.#roots = new RecordingRoots(session, after?.header);
     if (!after) return;
     const { header, digest } = after;
@@ -245,9 +272,14 @@ export class SegmentWriter {
     return this.#size;
   }
 
+  /** Those bytes, as they will stand in the segment. A view, good until the next call. */
+  get body(): Uint8Array {
+    return this.#body.subarray(0, this.#size);
+  }
+
   /** Time of the first of them; null when there is none. */
   get since(): number | null {
-    return this.#entries[0]?.at ?? null;
+    return this.#from;
   }
 
   /** The running roots after everything added. */
@@ -261,26 +293,53 @@ export class SegmentWriter {
   }
 
   /**
-   * Adds an entry and returns the segment that it did not fit into, sealed, or null. The bytes are not
-   * copied before sealing: the caller does not change them. Throws RangeError for an entry over `MAX_ENTRY`
-   * or after the final segment: both are faults of the caller.
+   * Adds an entry and returns the segment that it did not fit into, sealed, or null. The bytes are copied.
+   * Throws RangeError for an entry over `MAX_ENTRY` or after the final segment: both are faults of the caller.
    */
-  add(entry: RecordingEntry): SealedSegment | null {
+  add({ kind, at, bytes }: RecordingEntry): SealedSegment | null {
     if (this.#final) throw new RangeError("the recording is closed");
-    if (entry.bytes.length > MAX_ENTRY) throw new RangeError("entry is too large");
-    const size = ENTRY_OVERHEAD + entry.bytes.length;
-    const full = this.#size > 0 && this.#size + size > SEGMENT_TARGET ? this.seal(entry.at) : null;
-    if (!this.#roots.add(entry.kind, entry.bytes)) throw new RangeError("malformed elided entry");
-    this.#entries.push(entry);
+    if (bytes.length > MAX_ENTRY) throw new RangeError("entry is too large");
+    const size = ENTRY_OVERHEAD + bytes.length;
+    const full = this.#size > 0 && this.#size + size > SEGMENT_TARGET ? this.#seal(at) : null;
+    if (!this.#roots.add(kind, bytes)) throw new RangeError("malformed elided entry");
+    this.#from ??= at;
+    this.#to = at;
+    this.#reserve(size);
+    const start = this.#size;
+    this.#body[start] = ENTRY_KINDS[kind];
+    // A clock that went back counts as no time; one that jumped far forward is held at the field's limit.
+    this.#view.setUint32(start + 1, Math.min(Math.max(0, Math.round(at - this.#from)), 0xffffffff));
+    this.#view.setUint32(start + 5, bytes.length);
+    this.#body.set(bytes, start + ENTRY_OVERHEAD);
     this.#size += size;
+    this.#count += 1;
     return full;
+  }
+
+  #reserve(size: number): void {
+    const needed = this.#size + size;
+    if (needed <= this.#body.length) return;
+    const body = new Uint8Array(Math.max(needed, 2 * this.#body.length));
+    body.set(this.#body.subarray(0, this.#size));
+    this.#body = body;
+    this.#view = new DataView(body.buffer);
   }
 
   /** Closes the segment, at the given time if it is empty, and starts the next. */
   seal(at: number, final?: { readonly reason: string }): SealedSegment {
     if (this.#final) throw new RangeError("the recording is closed");
+    const sealed = this.#seal(at, final);
+    // A session that writes little keeps little room.
+    this.#body = new Uint8Array(FIRST_ROOM);
+    this.#view = new DataView(this.#body.buffer);
+    return sealed;
+  }
+
+  #seal(at: number, final?: { readonly reason: string }): SealedSegment {
     const { frontend, backend } = this.#roots;
-    const from = this.#entries[0]?.at ?? at;
+    const from = this.#from ?? at;
+    const plain = this.body;
+    const packed = this.#compress && plain.length > 0 ? this.#compress(plain) : plain;
     const header: SegmentHeader = {
       v: 1,
       session: this.session,
@@ -288,60 +347,30 @@ export class SegmentWriter {
       prev: this.#prev,
       frontend: { first: this.#first.frontend, next: frontend.count, root: frontend.root },
       backend: { first: this.#first.backend, next: backend.count, root: backend.root },
-      count: this.#entries.length,
+      count: this.#count,
       from,
-      to: this.#entries.at(-1)?.at ?? from,
+      to: this.#from === null ? from : this.#to,
+      size: plain.length,
+      ...(packed === plain ? {} : { encoding: "zstd" as const }),
       ...(final ? { final: { reason: final.reason } } : {}),
     };
     const head = encoder.encode(JSON.stringify(header));
-    const bytes = new Uint8Array(8 + head.length + this.#size);
+    const bytes = new Uint8Array(8 + head.length + packed.length);
     const view = new DataView(bytes.buffer);
     view.setUint32(0, SEGMENT_MAGIC);
     view.setUint32(4, head.length);
     bytes.set(head, 8);
-    let offset = 8 + head.length;
-    for (const entry of this.#entries) offset = writeEntry(bytes, view, offset, entry, from);
+    bytes.set(packed, 8 + head.length);
     const sealed = { sequence: this.#sequence, bytes, digest: digestOf(bytes), header };
     this.#sequence += 1;
     this.#prev = sealed.digest;
-    this.#entries = [];
     this.#size = 0;
+    this.#count = 0;
+    this.#from = null;
     this.#first = { frontend: frontend.count, backend: backend.count };
     this.#final = final !== undefined;
     return sealed;
   }
-}
-
-function writeEntry(
-  bytes: Uint8Array,
-  view: DataView,
-  at: number,
-  entry: RecordingEntry,
-  from: number,
-): number {
-  writeEntryHead(bytes, view, at, entry, from);
-  bytes.set(entry.bytes, at + ENTRY_OVERHEAD);
-  return at + ENTRY_OVERHEAD + entry.bytes.length;
-}
-
-function writeEntryHead(
-  bytes: Uint8Array,
-  view: DataView,
-  at: number,
-  entry: RecordingEntry,
-  from: number,
-): void {
-  bytes[at] = ENTRY_KINDS[entry.kind];
-  // A clock that went back counts as no time; one that jumped far forward is held at the field's limit.
-  view.setUint32(at + 1, Math.min(Math.max(0, Math.round(entry.at - from)), 0xffffffff));
-  view.setUint32(at + 5, entry.bytes.length);
-}
-
-/** What stands before an entry's own bytes in a segment: for a journal that writes both without a copy. */
-export function encodeEntryHead(entry: RecordingEntry, from: number): Uint8Array {
-  const bytes = new Uint8Array(ENTRY_OVERHEAD);
-  writeEntryHead(bytes, new DataView(bytes.buffer), 0, entry, from);
-  return bytes;
 }
 
 /**

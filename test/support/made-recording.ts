@@ -1,6 +1,7 @@
 /** Recordings made by hand, put into the stores of a running edge: for tests of what shows them. */
 import type { Miniflare } from "miniflare";
 import type { GateEvent } from "../../policies/postgres/gate-types.ts";
+import { compress } from "../../tunnel-connector/compress.ts";
 import {
   commandComplete,
   dataRow,
@@ -43,7 +44,7 @@ export class MadeSession {
   constructor(started = Date.now() - 3_600_000) {
     this.started = started;
     this.#at = started;
-    this.#writer = new SegmentWriter(this.id);
+    this.#writer = new SegmentWriter(this.id, undefined, compress);
   }
 
   get bytes(): number {
