@@ -23,7 +23,7 @@ afterAll(async () => {
   await edge?.close();
 });
 
-const signedIn = (name: string, options: Parameters<Browser["newContext"]>[0] = {}) =>
+const signedIn = (name: string, options: Parameters<typeof signIn>[3] = {}) =>
   signIn(browser!, edge.origin, name, options);
 
 describe("without a browser", () => {
@@ -235,7 +235,7 @@ describe.runIf(withBrowser)("in the browser", () => {
   );
 
   test("I17 signing out ends the session at the edge, not only in the browser", async () => {
-    const { context, page } = await signedIn("tina");
+    const { context, page } = await signedIn("tina", { ownLogin: true });
     const cookie = (await context.cookies()).find((one) => one.name === "__Host-wicket")!;
     await page.click('button:has-text("Sign out")');
     await page.locator("text=You are signed out").waitFor();

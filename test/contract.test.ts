@@ -122,8 +122,8 @@ function shell(temporary: string): NodeJS.ProcessEnv {
     ...{ PATH: process.env["PATH"], HOME: join(folder, "home"), LANG: "C.UTF-8", [name!]: value },
     ...{ TMPDIR: temporary, XDG_CONFIG_HOME: join(folder, "config"), PSQLRC: "/dev/null", NO_COLOR: "1" },
     ...{ npm_config_update_notifier: "false", npm_config_cache: join(folder, "npm") },
-    // npm keeps one in the temporary folder.
-    NODE_DISABLE_COMPILE_CACHE: "1",
+    // npm has one of its own in the temporary folder otherwise.
+    NODE_COMPILE_CACHE: join(folder, "compiled"),
   };
 }
 

@@ -203,15 +203,22 @@ describe("a target that does not open", () => {
     expect(await auditOf(dial.session, "session.end")).toMatchObject({ reason: "TARGET_UNREACHABLE" });
   });
 
-  test("a connector that never dials back is given up after the deadline", { timeout: 30_000 }, async () => {
-    const dialled = nextDial();
-    const client = await DoorClient.open(lab);
-    client.send(startup);
-    const dial = await dialled;
-    await client.until(() => client.closed !== null, "the end", 25_000);
-    expect(client.closed).toMatchObject({ reason: "CONNECTOR_TIMEOUT" });
-    await expect(dialBack(dial).then(opened)).rejects.toMatchObject({ status: 404 });
-    await lab.until(async () => connector.kills.includes(dial.session), "the connector is told");
+  test("a connector that never dials back is given up after the deadline", async () => {
+    const hasty = await startEdgeLab({ dialSeconds: 2 });
+    try {
+      const idle = await TestConnector.create("demo", hasty.origin);
+      await idle.enrol(hasty);
+      await idle.online(hasty);
+      const client = await DoorClient.open(hasty);
+      client.send(startup);
+      await client.until(() => client.closed !== null, "the end");
+      expect(client.closed).toMatchObject({ reason: "CONNECTOR_TIMEOUT" });
+      const dial = idle.dials[0]!;
+      await expect(dialBack(dial, idle).then(opened)).rejects.toMatchObject({ status: 404 });
+      await hasty.until(async () => idle.kills.includes(dial.session), "the connector is told");
+    } finally {
+      await hasty.stop();
+    }
   });
 });
 

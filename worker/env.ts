@@ -23,6 +23,8 @@ export interface Bindings extends ConsoleEnv, LogRoutesEnv {
   readonly SIGNING_KEY: string;
   /** Where `wicket dev` hands out tokens; null everywhere else. */
   readonly DEMO_LOGIN: string | null;
+  /** The target must be open and the client must have come within this time, milliseconds. */
+  readonly DIAL_MS: number;
   /** Where `wicket dev` is reached by https, with its own authority; null everywhere else: there it is EDGE_ORIGIN. */
   readonly HTTPS: { readonly origin: string; readonly authority: string } | null;
 }
@@ -56,11 +58,14 @@ function check(env: Record<string, unknown>): Bindings {
   } catch (error) {
     fail(error instanceof Error ? error.message : "ISSUERS is not valid");
   }
+  const dial = Number(env["DIAL_SECONDS"] ?? 15);
+  if (!(dial >= 1 && dial <= 300)) fail("DIAL_SECONDS is not a number from 1 to 300");
   const demo = env["DEMO_LOGIN"];
   return {
     ...(env as unknown as Bindings),
     SIGNING_KEY: typeof key === "string" ? key : JSON.stringify(key),
     ADMIN_GROUPS: env["ADMIN_GROUPS"] ?? "[]",
+    DIAL_MS: dial * 1000,
     HTTPS: typeof env["HTTPS"] === "string" ? JSON.parse(env["HTTPS"]) : null,
     DEMO_LOGIN: typeof demo === "string" && demo !== "" ? demo : null,
   };

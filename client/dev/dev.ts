@@ -279,6 +279,8 @@ function openEdge(
       ...{ signingKey: secrets.signingKey, demoLogin: provider.demoLogin, state: state.path("edge") },
       ...(secure ? { https: { origin: secure.origin, authority: secure.authority } } : {}),
       policies: JSON.stringify(library.bundle),
+      // A machine that is busy with other things is waited for.
+      variables: { DIAL_SECONDS: "60" },
       log: (line) => tell({ status: "log", part: "edge", message: line.trimEnd() }),
     }),
   );

@@ -78,7 +78,7 @@ export class DoorClient {
   }
 
   /** Resolves when `look` holds; checked after each message. */
-  async until(look: () => boolean, what: string, ms = 20_000): Promise<void> {
+  async until(look: () => boolean, what: string, ms = 60_000): Promise<void> {
     const end = Date.now() + ms;
     while (!look()) {
       if (Date.now() > end) throw new Error(`waited in vain for: ${what}`);

@@ -65,6 +65,8 @@ function testTasks(bundle: Bundle): Bundle {
 }
 
 export interface EdgeLabOptions {
+  /** As the Worker's `DIAL_SECONDS`; default: long, for a machine that does much else. */
+  readonly dialSeconds?: number;
   readonly state?: string;
   /** Witnesses of the log whose key is given. */
   witnesses?(logKey: string): Promise<readonly { url: string; key: string }[]>;
@@ -97,6 +99,7 @@ export async function startEdgeLab(options: EdgeLabOptions = {}): Promise<EdgeLa
     signingKey,
     policies: JSON.stringify(bundle),
     log: (line) => log.push(line),
+    variables: { DIAL_SECONDS: String(options.dialSeconds ?? 100) },
     ...(options.state === undefined ? {} : { state: options.state }),
     ...(witnesses ? { witnesses } : {}),
   });
@@ -124,7 +127,7 @@ export async function startEdgeLab(options: EdgeLabOptions = {}): Promise<EdgeLa
       return { status: answer.status, body: json ? JSON.parse(text) : null, headers: answer.headers };
     },
     async until(look, what) {
-      const end = Date.now() + 20_000;
+      const end = Date.now() + 60_000;
       for (;;) {
         const found = await look();
         if (found) return found;

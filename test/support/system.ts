@@ -153,7 +153,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       });
       return { status: response.status, body: await response.json().catch(() => null) };
     },
-    async until(look, what, ms = 20_000) {
+    async until(look, what, ms = 60_000) {
       const end = Date.now() + ms;
       for (;;) {
         const found = await look();

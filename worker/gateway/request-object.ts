@@ -50,6 +50,10 @@ export class RequestObject extends RequestSession<Bindings> {
     return super.fetch(request);
   }
 
+  protected override get dialMs() {
+    return this.#env.DIAL_MS;
+  }
+
   protected override taskOf(name: string) {
     return findTask(name);
   }

@@ -33,8 +33,6 @@ import { type RequestEvent, type RequestHost, RequestLedger } from "./requests.t
 
 /** Most channels at once; one for each watch, log and stream that is open. */
 const MAX_CHANNELS = 32;
-/** How long a dial may take, milliseconds. */
-const DIAL_PATIENCE = 15_000;
 /** An idle channel is closed after this, milliseconds. */
 const IDLE = 60_000;
 /** How often a running session is looked at, milliseconds. */
@@ -66,6 +64,10 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
     ticket: string,
     run: RequestRun,
   ): Promise<{ readonly ok: true } | ({ readonly ok: false } & Fault)>;
+  /** How long a dial may take, milliseconds. */
+  protected get dialMs(): number {
+    return 15_000;
+  }
   /** What else a session needs before its first request. A fault, and it does not begin. */
   protected async begin(_run: RequestRun): Promise<Fault | null> {
     return null;
@@ -269,7 +271,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
     arrived.catch(() => {});
     const timer = setTimeout(
       () => this.#missed(key, "DIAL_TIMEOUT", "the connector did not answer in time"),
-      DIAL_PATIENCE,
+      this.dialMs,
     );
     try {
       const asked = await this.dial(name, ticket, run);

@@ -2,9 +2,6 @@
 import type { PostgresRelay } from "./relay.ts";
 import type { StoredSession } from "./stored.ts";
 
-/** The target must be open and the client must have come within this time, milliseconds. */
-export const OPEN_MS = 15_000;
-
 /** The end of the granted time. */
 export const EXPIRED = { code: "SESSION_EXPIRED", message: "the time of the session is over" };
 
@@ -15,15 +12,19 @@ export interface Due {
   readonly message: string;
 }
 
-/** The next limit of a running session. What is owed to the client does not count as idleness. */
+/**
+ * The next limit of a running session. What is owed to the client does not count as idleness.
+ * @param openMs within this time the target must be open and the client must have come
+ */
 export function dueOf(
   relay: Pick<PostgresRelay, "hasClient" | "isOpen" | "lastActive"> & {
     readonly gate: { readonly idle: boolean };
   },
   session: Pick<StoredSession, "started" | "deadline">,
   idleMs: number,
+  openMs: number,
 ): Due {
-  const opening = session.started + OPEN_MS;
+  const opening = session.started + openMs;
   if (!relay.hasClient) return { at: opening, code: "CLIENT_MISSING", message: "the client never came" };
   if (!relay.isOpen) {
     const message = "the connector did not open the database in time";

@@ -23,7 +23,7 @@ import { problem } from "../identity/http.ts";
 import { logProgress, logStart, type StartFacts } from "../log/session.ts";
 import { SessionAudit } from "./audit.ts";
 import type { SegmentVerdict } from "./chain.ts";
-import { dueOf, EXPIRED, OPEN_MS } from "./due.ts";
+import { dueOf, EXPIRED } from "./due.ts";
 import { SessionEnding } from "./ending.ts";
 import { Holds } from "./holds.ts";
 import { dialFor, factsOf, type Opened, refused, type SessionAsk, SQLSTATES, withBudget } from "./opening.ts";
@@ -126,7 +126,7 @@ export class SessionObject extends DurableObject<Bindings> {
     });
     this.#task = withBudget(task, grant.budget);
     this.#facts = factsOf(stored, ask.client);
-    this.#ticket = new Ticket(connector, now + OPEN_MS);
+    this.#ticket = new Ticket(connector, now + this.#env.DIAL_MS);
     this.#relay = this.#createRelay(stored, this.#task);
     this.#holds = new Holds({
       ...{ env: this.#env, session: sid, grant: grant.id, task, gate: this.#relay.gate },
@@ -401,7 +401,7 @@ export class SessionObject extends DurableObject<Bindings> {
     const stored = this.#store.get();
     if (!relay || relay.end || !stored) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const due = dueOf(relay, stored, this.#task!.session.idleMs);
+    const due = dueOf(relay, stored, this.#task!.session.idleMs, this.#env.DIAL_MS);
     if (due.at <= Date.now()) {
       relay.finish(due.code, due.message);
       return;
