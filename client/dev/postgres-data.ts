@@ -22,6 +22,17 @@ import { type Runner, runToEnd } from "./postgres-programs.ts";
 
 const kept = join(import.meta.dirname, "..", "..", "build", "postgres");
 
+/** A small journal: the whole folder is what each start writes. */
+const INITDB = [
+  "-U",
+  "postgres",
+  "--auth=trust",
+  "--encoding=UTF8",
+  "--locale=C",
+  "--no-sync",
+  "--wal-segsize=1",
+];
+
 /** Who may log in from this machine, and how; a `pg_hba.conf`. */
 const hostBased = (method: "trust" | "scram-sha-256"): string =>
   ["local all all", "host all all 127.0.0.1/32", "host all all ::1/128"]
@@ -44,17 +55,7 @@ export function prepareData(runner: Runner, folder: string, data: string, passwo
     return new Error(`PostgreSQL's database could not be made: ${why}`);
   };
   if (!copyKept(runner, making)) {
-    const args = [
-      "-D",
-      making,
-      "-U",
-      "postgres",
-      "--auth=trust",
-      "--encoding=UTF8",
-      "--locale=C",
-      "--no-sync",
-    ];
-    const said = runToEnd(runner, folder, "initdb", args);
+    const said = runToEnd(runner, folder, "initdb", ["-D", making, ...INITDB]);
     if (said !== null) throw failed(said);
     keep(runner, making);
   }
@@ -79,7 +80,7 @@ export function prepareData(runner: Runner, folder: string, data: string, passwo
 /** Of these programs, on this kind of machine; another version never meets another's files. */
 function keptFolder({ programs }: Runner): string {
   const { size, mtimeMs } = statSync(join(programs, "postgres"));
-  const facts = [size, mtimeMs, process.platform, process.arch].join(" ");
+  const facts = [size, mtimeMs, process.platform, process.arch, ...INITDB].join(" ");
   return join(kept, createHash("sha256").update(facts).digest("hex").slice(0, 16));
 }
 
