@@ -12,9 +12,9 @@ import {
   lchownSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -79,9 +79,9 @@ export function prepareData(runner: Runner, folder: string, data: string, passwo
 
 /** Of these programs, on this kind of machine; another version never meets another's files. */
 function keptFolder({ programs }: Runner): string {
-  const { size, mtimeMs } = statSync(join(programs, "postgres"));
-  const facts = [size, mtimeMs, process.platform, process.arch, ...INITDB].join(" ");
-  return join(kept, createHash("sha256").update(facts).digest("hex").slice(0, 16));
+  const hash = createHash("sha256").update([process.platform, process.arch, ...INITDB].join(" "));
+  hash.update(readFileSync(join(programs, "postgres")));
+  return join(kept, hash.digest("hex").slice(0, 16));
 }
 
 function copyKept(runner: Runner, target: string): boolean {
