@@ -50,12 +50,11 @@ const REFUSALS: readonly (readonly [string, RegExp])[] = [
     "works only inside of DDL, triggers or extensions",
     /^pg_(event_trigger|extension_config)|^(suppress_redundant|tsvector_update|unique_key_recheck|amvalidate|RI_F)|_validator$/,
   ],
-  ["changes the seed of a session", /^setseed$/],
 ];
 
 /** Volatile, and yet free of effects and of anything hidden. */
 const VOLATILE = new Set(
-  `array_sample array_shuffle clock_timestamp gen_random_uuid random random_normal timeofday uuidv4 uuidv7
+  `array_sample array_shuffle clock_timestamp gen_random_uuid random random_normal setseed timeofday uuidv4 uuidv7
    pg_is_in_recovery pg_is_wal_replay_paused pg_jit_available pg_collation_actual_version pg_database_collation_actual_version
    pg_partition_ancestors pg_partition_tree pg_get_wait_events set_config
    pg_database_size pg_indexes_size pg_relation_size pg_table_size pg_tablespace_size pg_total_relation_size`.split(

@@ -33,9 +33,14 @@ const pure = (catalog: string, oid: string) =>
 
 const BUILTIN = "'pg_catalog'::pg_catalog.regnamespace";
 
-/** A cast that runs a function which is neither built in nor of a pure extension. */
+/**
+ * A cast that runs a function which is neither built in nor of a pure extension, nor the one that CREATE TYPE … AS RANGE
+ * makes from a range to its multirange (makeMultirangeConstructors in typecmds.c).
+ */
 const USER_CAST = `k.castfunc <> 0 AND NOT ${pure("pg_cast", "k.oid")}
-   AND EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid = k.castfunc AND p.pronamespace <> ${BUILTIN})`;
+   AND EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid = k.castfunc AND p.pronamespace <> ${BUILTIN}
+       AND NOT (p.prosrc = 'multirange_constructor1'
+         AND p.prolang = (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname = 'internal')))`;
 
 /** A type as SQL, qualified when it is not built in, with its modifier and array brackets. */
 const typeText = (oid: string, modifier: string) =>
@@ -85,7 +90,8 @@ const OPERATORS = `
 SELECT DISTINCT o.oprname::pg_catalog.text AS name FROM pg_catalog.pg_operator o
  WHERE o.oprnamespace = 'public'::pg_catalog.regnamespace AND NOT ${pure("pg_operator", "o.oid")}
    AND (NOT EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typnamespace <> ${BUILTIN})
-     OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND t.typtype IN ('e', 'd') AND t.typnamespace <> ${BUILTIN})
+     OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid IN (o.oprleft, o.oprright) AND (t.typtype IN ('e', 'd', 'r', 'm')
+         OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c')) AND t.typnamespace <> ${BUILTIN})
      OR EXISTS (
        SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS wanted(schema, name)
          JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
@@ -108,12 +114,29 @@ SELECT t.typname::pg_catalog.text AS target, k.castcontext = 'i' AS implicit
   JOIN pg_catalog.pg_type t ON t.oid = k.casttarget AND t.typnamespace = ${BUILTIN}
  WHERE ${USER_CAST} ORDER BY 1`;
 
-/** Enums, domains without checks that call functions, and types of pure extensions; none with a user's cast. */
+/** A composite type of its own, not the row of a table, whose attributes are all of built-in types. */
+const PLAIN_COMPOSITE = `(t.typtype = 'c'
+   AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c')
+   AND NOT EXISTS (
+     SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type f ON f.oid = a.atttypid
+      WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped AND f.typnamespace <> ${BUILTIN}))`;
+
+/** A range or multirange over a built-in type, ordered as that type is, whose values are not changed by a function. */
+const PLAIN_RANGE = `EXISTS (
+   SELECT FROM pg_catalog.pg_range g
+     JOIN pg_catalog.pg_type f ON f.oid = g.rngsubtype AND f.typnamespace = ${BUILTIN}
+     JOIN pg_catalog.pg_opclass o ON o.oid = g.rngsubopc AND o.opcnamespace = ${BUILTIN}
+    WHERE t.oid IN (g.rngtypid, g.rngmultitypid) AND g.rngcanonical = 0)`;
+
+/**
+ * Enums, domains without checks that call functions, plain composite and range types, and types of pure extensions; none
+ * with a user's cast.
+ */
 const TYPES = `
 SELECT n.nspname || '.' || t.typname AS name FROM pg_catalog.pg_type t
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
  WHERE n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-   AND (t.typtype IN ('e', 'd') OR ${pure("pg_type", "t.oid")}) AND t.typcategory <> 'A'
+   AND (t.typtype IN ('e', 'd') OR ${PLAIN_COMPOSITE} OR ${PLAIN_RANGE} OR ${pure("pg_type", "t.oid")}) AND t.typcategory <> 'A'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k WHERE t.oid IN (k.castsource, k.casttarget) AND ${USER_CAST})
    AND NOT EXISTS (
      SELECT FROM pg_catalog.pg_constraint r JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass

@@ -42,7 +42,7 @@ function spreads(parts: readonly string[], star: boolean, scope: Scope): boolean
 
 /** True when the item is the target of a write and its column, or its whole row, may not be read. */
 function hides({ target }: Item, column: string | null): boolean {
-  return target !== null && !target.whole && (column === null || !target.readable.has(column));
+  return target !== null && (column === null || !target.readable.has(column));
 }
 
 /** The target of a write is the table itself, so a name that may mean a column of it must be one it grants. */

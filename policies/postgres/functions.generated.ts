@@ -181,8 +181,8 @@ regexp_split_to_array regexp_split_to_table regexp_substr regnamespacesend regop
 regproceduresend regprocsend regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx
 regr_sxy regr_syy regrolesend regtypesend repeat replace reverse right round row_number
 row_security_active row_to_json rpad rtrim scale session_user set_bit set_byte set_config set_masklen
-setweight sha224 sha256 sha384 sha512 shobj_description sign similar_escape similar_to_escape sin sind
-sinh slope spg_poly_quad_compress split_part sqrt starts_with statement_timestamp stddev stddev_pop
+setseed setweight sha224 sha256 sha384 sha512 shobj_description sign similar_escape similar_to_escape sin
+sind sinh slope spg_poly_quad_compress split_part sqrt starts_with statement_timestamp stddev stddev_pop
 stddev_samp string_agg string_to_array string_to_table strip strpos substr substring sum system_user tan
 tand tanh text text_ge text_gt text_larger text_le text_lt text_pattern_ge text_pattern_gt text_pattern_le
 text_pattern_lt text_smaller textanycat textcat texteq texteqname textgename textgtname texticlike
@@ -226,9 +226,6 @@ xmltext xmlvalidate xpath xpath_exists
 
 /** Functions of pg_catalog that no task may call, by the reason. */
 export const REFUSED_FUNCTIONS: readonly (readonly [reason: string, names: ReadonlySet<string>])[] = [
-  ["changes the seed of a session", words(`
-setseed
-`)],
   ["controls the server or another session", words(`
 binary_upgrade_add_sub_rel_state binary_upgrade_create_empty_extension
 binary_upgrade_logical_slot_has_caught_up binary_upgrade_replorigin_advance

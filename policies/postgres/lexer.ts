@@ -89,8 +89,7 @@ function wordAt(text: string, start: number): Token {
     return other(text, start, quotedEnd(text, start + 2, "'"));
   }
   if (/[uU]/.test(first) && next === "&" && text[start + 2] === '"') {
-    const end = quotedEnd(text, start + 2, '"');
-    return { kind: "quoted", start, end, value: text.slice(start, end) };
+    return unicodeName(text, start);
   }
   let end = start + 1;
   while (end < text.length && NAME_PART.test(text[end]!)) end++;
@@ -100,6 +99,30 @@ function wordAt(text: string, start: number): Token {
     end,
     value: text.slice(start, end).replace(/[A-Z]+/g, (run) => run.toLowerCase()),
   };
+}
+
+/** `U&"d\0061t\+000061"`, with its `UESCAPE '!'` when there is one. */
+function unicodeName(text: string, start: number): Token {
+  const close = quotedEnd(text, start + 2, '"');
+  const clause = /^uescape\b/i.test(text.slice(skipSpace(text, close), skipSpace(text, close) + 8));
+  const literal = clause ? skipSpace(text, skipSpace(text, close) + "uescape".length) : -1;
+  const end = clause ? quotedEnd(text, literal, "'") : close;
+  const mark = clause ? text[literal + 1]! : "\\";
+  const raw = text.slice(start + 3, close - 1).replaceAll('""', '"');
+  let value = "";
+  for (let at = 0; at < raw.length; ) {
+    const rest = raw.slice(at);
+    const digits = /^.(?:\+([0-9a-f]{6})|([0-9a-f]{4}))/i.exec(rest);
+    if (raw[at] !== mark) value += raw[at++];
+    else if (raw[at + 1] === mark) {
+      value += mark;
+      at += 2;
+    } else if (digits) {
+      value += String.fromCodePoint(Math.min(Number.parseInt(digits[1] ?? digits[2]!, 16), 0x10ffff));
+      at += digits[0].length;
+    } else value += raw[at++];
+  }
+  return { kind: "quoted", start, end, value };
 }
 
 function quotedEnd(text: string, at: number, quote: string): number {

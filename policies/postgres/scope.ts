@@ -9,7 +9,7 @@ import type { TaskView } from "./views.ts";
 export interface TargetColumns {
   readonly relation: string;
   readonly readable: ReadonlySet<string>;
-  /** True when that is every column, so that whole rows may be read too. */
+  /** True when that is every column. Whole rows still may not be read: their type is the table's, with its casts. */
   readonly whole: boolean;
 }
 

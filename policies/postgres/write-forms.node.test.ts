@@ -62,7 +62,7 @@ describe.each(corpusServers)("on PostgreSQL $major", ({ programs }) => {
 
   beforeAll(async () => {
     server = await startPostgres({}, programs);
-    lab = new SqlLab(server.port, await testParser());
+    lab = new SqlLab(server.port, await testParser(), { keepCatalogs: true });
     await (await lab.client("postgres")).query(SCHEMA);
   }, 120_000);
 
@@ -85,16 +85,15 @@ describe.each(corpusServers)("on PostgreSQL $major", ({ programs }) => {
 
   test.each(tasks)("M8 what is granted does what it does without a gate, with %s", async (_, rows) => {
     const failures: string[] = [];
+    const session = await lab.session("postgres", task(rows), { tenant: "1" });
+    const raw = await lab.raw("postgres");
     for (const sql of statements("write-same.sql")) {
-      const session = await lab.session("postgres", task(rows), { tenant: "1" });
-      const raw = await lab.raw("postgres");
       await session.run("BEGIN");
       const shown = await session.run(sql);
-      await session.run("ROLLBACK");
+      await session.run("ROLLBACK; DEALLOCATE ALL");
       await raw.run("BEGIN");
       const direct = await raw.run(sql);
-      session.close();
-      raw.close();
+      await raw.run("ROLLBACK; DEALLOCATE ALL");
       // A form that this server does not have.
       if (direct.error?.code === "42601") continue;
       const seen = (of: typeof shown) => JSON.stringify([of.tags, of.rows, of.error?.code]);
@@ -102,6 +101,8 @@ describe.each(corpusServers)("on PostgreSQL $major", ({ programs }) => {
       if (shown.denied || !same || JSON.stringify(shown).includes("canary"))
         failures.push(`${sql}\n  ${shown.denied} ${seen(shown)}\n  ${seen(direct)}`);
     }
+    session.close();
+    raw.close();
     expect(failures).toEqual([]);
   });
 });

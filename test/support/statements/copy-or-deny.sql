@@ -18,3 +18,7 @@ SELECT JSON('{"a":1}'), JSON_SCALAR(ssn), JSON_SERIALIZE(to_json(email) RETURNIN
 SELECT jt.* FROM orders o, JSON_TABLE(o.note, '$' COLUMNS (k int PATH '$.k', src text PATH '$.src' DEFAULT 'x' ON EMPTY, e boolean EXISTS PATH '$.z', n FOR ORDINALITY)) jt WHERE o.id<4
 SELECT jt.* FROM customers c, JSON_TABLE(jsonb_build_object('x', jsonb_agg(c.ssn)), '$' COLUMNS (NESTED PATH '$.x[*]' COLUMNS (s text PATH '$'))) jt
 SELECT jt.* FROM (SELECT jsonb_agg(to_jsonb(c)) j FROM customers c WHERE id<3) z, JSON_TABLE(z.j, '$[*]' AS root COLUMNS (NESTED PATH '$.ssn' AS s COLUMNS (s text PATH '$'), id int)) jt
+SELECT to_ascii(email), unistr(ssn), casefold(email) FROM customers WHERE id = 1
+SELECT crc32(ssn::bytea), reverse(email::bytea), sha512(email::bytea) FROM customers WHERE id = 1
+SELECT uuid_extract_version(gen_random_uuid()), array_sort(ARRAY[ssn, email]), array_reverse(ARRAY[ssn,email]) FROM customers WHERE id = 1
+SELECT gamma(2), lgamma(3), to_bin(id), to_oct(id), to_hex(id) FROM customers WHERE id = 1

@@ -495,3 +495,58 @@ BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE; SAVEPOINT
 START TRANSACTION; ABORT; BEGIN WORK; END TRANSACTION
 COMMIT
 ROLLBACK TO x
+SELECT id FROM U&"cust\006fmers" ORDER BY id LIMIT 1
+SELECT c.id, c.email FROM U&"cust!006fmers" UESCAPE '!' c ORDER BY id LIMIT 1
+SELECT id FROM U&"\0070ublic".U&"cust\+00006fmers" AS x ORDER BY id LIMIT 1
+SELECT U&"cust\006fmers".email FROM customers ORDER BY id LIMIT 1
+SELECT public.U&"cust\006fmers".email FROM public.customers ORDER BY id LIMIT 1
+SELECT U&"\0075pper"(email) FROM customers ORDER BY id LIMIT 1
+COPY U&"cust\006fmers" TO STDOUT
+TABLE U&"cust\006fmers"
+SELECT email FROM ONLY U&"cust\006fmers" ORDER BY id LIMIT 1
+SELECT setseed(0.5)
+SELECT ts_headline('simple', email, plainto_tsquery('simple','alice')) FROM customers WHERE id=1
+SELECT (SELECT max(ssn) FROM customers c2 WHERE c2.country = c.country) m, count(*) FROM customers c GROUP BY c.country ORDER BY 1,2
+SELECT * FROM customers c JOIN orders o USING (id) AS u WHERE c.ssn IS NULL ORDER BY u.id
+SELECT * FROM (customers c CROSS JOIN LATERAL (SELECT c.email e2) z) ORDER BY c.id LIMIT 2
+SELECT max(email) OVER (PARTITION BY country ORDER BY id RANGE BETWEEN UNBOUNDED PRECEDING AND 2 FOLLOWING) FROM customers ORDER BY id
+SELECT sum(balance) OVER (ORDER BY id GROUPS 1 PRECEDING) FROM customers ORDER BY id LIMIT 3
+SELECT country, json_agg(email ORDER BY id) FROM customers GROUP BY country ORDER BY 1
+WITH RECURSIVE c AS (SELECT id, email FROM customers WHERE id = 1 UNION ALL (SELECT x.id, x.email FROM customers x, c WHERE x.id = c.id + 1 AND x.id < 4)) SELECT * FROM c
+SELECT id FROM customers WHERE ssn = ANY (SELECT ssn FROM customers WHERE id = 2) ORDER BY id LIMIT 3
+SELECT id FROM customers WHERE ROW(email, ssn) > ROW('b', '0') ORDER BY id LIMIT 3
+SELECT count(*) FROM customers a FULL JOIN customers b ON a.ssn = b.ssn AND a.id = b.id
+SELECT id, email FROM customers ORDER BY 2 DESC, 1 LIMIT ALL OFFSET 38 ROWS
+SELECT id FROM customers ORDER BY ssn NULLS FIRST, id FETCH NEXT ROW ONLY
+SELECT c.id FROM customers c WHERE c.* IS NOT NULL ORDER BY id LIMIT 2
+SELECT c FROM (SELECT id, email FROM customers) AS c(a, b) ORDER BY a LIMIT 1
+SELECT (c).b FROM (SELECT id, email FROM customers) AS c(a, b) ORDER BY (c).a LIMIT 1
+SELECT e FROM customers AS c(i, e) ORDER BY i LIMIT 1
+SELECT c.i, c.ssn, c.* FROM customers AS c(i, e) ORDER BY i LIMIT 1
+SELECT make_interval(hours => id), make_date(year => 2020, month => 1, day => id) FROM customers WHERE id < 3
+SELECT json_build_object(VARIADIC ARRAY['a', email]) FROM customers WHERE id = 1
+SELECT concat_ws(',', VARIADIC ARRAY[email, ssn]) FROM customers WHERE id = 1
+SELECT num_nulls(VARIADIC ARRAY[email, ssn]) FROM customers WHERE id = 7
+SELECT jsonb_path_query_array(to_jsonb(c), '$.* ? (@.type() == "string")') FROM customers c WHERE id = 1
+SELECT jsonb_set(to_jsonb(c), '{ssn}', '"x"') FROM customers c WHERE id = 1
+SELECT xmlelement(name x, xmlforest(c.email, c.ssn)) FROM customers c WHERE id = 1
+SELECT xpath('/a/text()', xmlelement(name a, email)) FROM customers WHERE id = 1
+SELECT * FROM customers c WHERE c.ssn LIKE 'X%' AND NOT EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id AND o.total > 400) ORDER BY id
+SELECT id, lag(email, 1, 'none') OVER (ORDER BY id), cume_dist() OVER (ORDER BY ssn) FROM customers ORDER BY id LIMIT 3
+SELECT percentile_disc(ARRAY[0.25,0.5]) WITHIN GROUP (ORDER BY email) FROM customers
+SELECT rank('x') WITHIN GROUP (ORDER BY email) FROM customers
+SELECT bit_and(id), bool_and(email LIKE '%@%'), xmlagg(xmlelement(name e, email) ORDER BY id) FROM customers WHERE id < 3
+SELECT range_agg(int4range(id, id+2)), int4multirange(int4range(1,2)) FROM customers WHERE id < 4
+SELECT string_agg(DISTINCT email, ',' ORDER BY email DESC) FILTER (WHERE id < 5) FROM customers
+SELECT id FROM customers EXCEPT ALL SELECT customer_id FROM orders ORDER BY 1
+SELECT 1 FROM customers HAVING count(*) > 3
+SELECT count(*) FILTER (WHERE ssn IS NOT NULL) OVER () FROM customers LIMIT 1
+SELECT DISTINCT ssn, country FROM customers ORDER BY country, ssn
+SELECT * FROM ONLY customers c LEFT JOIN ONLY (orders) o ON o.customer_id = c.id ORDER BY c.id, o.id LIMIT 2
+SELECT email AS "E", "E" FROM (SELECT id, email, email AS "E" FROM customers) q ORDER BY id LIMIT 1
+SELECT id::text || ':' || email AS x FROM customers ORDER BY x LIMIT 2
+SELECT r.ssn, r.email FROM customers c, LATERAL jsonb_populate_record(NULL::jsonb, to_jsonb(c)) r
+SELECT * FROM json_each_text((SELECT row_to_json(c) FROM customers c WHERE id = 1))
+SELECT f.* FROM customers c CROSS JOIN LATERAL ROWS FROM (json_each(to_json(c)) , generate_series(1,2)) f WHERE c.id = 1
+SELECT id, (ARRAY[email, ssn])[id % 2 + 1] FROM customers WHERE id < 3 ORDER BY id
+SELECT email::bytea, ssn::"char", convert_from(email::bytea, 'UTF8') FROM customers WHERE id = 1

@@ -685,3 +685,7 @@ NOTIFY x, 'y'
 UNLISTEN *
 LOCK TABLE customers
 SELECT pg_try_advisory_xact_lock(1,2)
+SELECT token FROM U&"secret\0073"
+SELECT U&"\0067et_ssn"(1)
+TABLE U&"secret!0073" UESCAPE '!'
+SELECT c.U&"\006ceak" FROM orders c

@@ -30,7 +30,6 @@ DELETE FROM open o USING items i WHERE i.id = o.id AND i.name = 'n2' RETURNING o
 DELETE FROM ONLY open RETURNING id
 UPDATE open SET b = b + 1 RETURNING old.b, new.b
 UPDATE open SET b = b + 1 RETURNING WITH (OLD AS o, NEW AS n) o.b, n.b, o.*
-UPDATE open SET b = b + 1 RETURNING old, new
 DELETE FROM open RETURNING old.*, new.id
 INSERT INTO open(a) VALUES ('i') RETURNING new.a, old.a
 INSERT INTO open(id,a) VALUES (1,'i') ON CONFLICT (id) DO UPDATE SET a='z' RETURNING old.a, new.a
@@ -69,8 +68,6 @@ UPDATE items SET name = 'x' || n WHERE n = 4 RETURNING n
 DELETE FROM open WHERE ctid IN (SELECT ctid FROM open ORDER BY id LIMIT 1) RETURNING id
 DELETE FROM items WHERE ctid = ANY (ARRAY(SELECT ctid FROM items WHERE id = 2)) RETURNING id
 UPDATE open SET b = 3 WHERE open.ctid = '(0,1)' RETURNING id, ctid IS NOT NULL
-UPDATE open SET b = 5 RETURNING open, to_jsonb(open)->>'b'
-UPDATE open o SET b = 5 WHERE o IS NOT NULL RETURNING o.*, row_to_json(o)
 INSERT INTO open(a) VALUES ('zz') ON CONFLICT (lower(a)) DO NOTHING
 INSERT INTO open(j['a']) VALUES ('1') RETURNING j
 INSERT INTO open (a) SELECT q.name FROM (SELECT name FROM items ORDER BY id LIMIT 1) q RETURNING a
