@@ -297,6 +297,24 @@ describe("a second connector", () => {
     socket.close();
   });
 
+  test("C6 a task whose recording is to be sealed runs at no connector without auditors' keys", async () => {
+    const dialled: Dial[] = [];
+    connector.onDial = (dial) => dialled.push(dial);
+    const code = "SEALING_UNAVAILABLE";
+    await expect(DoorClient.open(lab, { task: "sealed" })).rejects.toMatchObject({ status: 503, code });
+    expect(dialled).toEqual([]);
+  });
+
+  test("how full a connector's spool is stands in the list", async () => {
+    const spool = { used: 960_000, max: 1_000_000, sessions: 3, refused: 1 };
+    connector.control!.send(JSON.stringify({ v: 1, t: "status", spool }));
+    await lab.until(async () => {
+      const { body } = await lab.call("ada", "GET", "/api/connectors");
+      const [demo] = body.connectors.filter((one: { name: string }) => one.name === "demo");
+      return demo.connections.find((one: { spool: object | null }) => one.spool)?.spool.used === 960_000;
+    }, "the status");
+  });
+
   test("C2 resources of others are not given to it, and answers for others' sessions are alarms", async () => {
     const socket = await connector.dialEdge("/connector/control");
     await opened(socket);

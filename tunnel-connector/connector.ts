@@ -62,6 +62,8 @@ export class Connector {
   /** Resources whose login was looked at. */
   readonly #inspected = new Set<string>();
   #draining = false;
+  /** What the edge was last told of the spool; null on a new connection. */
+  #told: string | null = null;
   #finishing: NodeJS.Timeout | undefined;
   #wake: (() => void) | null = null;
   /** Told when the edge does not know this connector. */
@@ -94,7 +96,11 @@ export class Connector {
           this.#running.get(session)?.kill("SESSION_KILLED");
           this.#endRequests(session, "SESSION_KILLED");
         },
-        online: (online) => this.onOnline(online),
+        online: (online) => {
+          this.onOnline(online);
+          this.#told = null;
+          if (online) this.#tellStatus();
+        },
         expelled: (code) => this.onExpelled(code),
       },
     });
@@ -115,9 +121,22 @@ export class Connector {
   /** Takes up what an earlier run left, and connects. */
   start(): void {
     this.spool.recover();
-    this.#finishing = setInterval(() => this.spool.finish(), FINISH_MS);
+    this.#finishing = setInterval(() => {
+      this.spool.finish();
+      this.#tellStatus();
+    }, FINISH_MS);
     this.#finishing.unref();
     this.#control.start();
+  }
+
+  /** Tells the edge how full the spool is, when that changed by a twentieth of its bound. */
+  #tellStatus(): void {
+    const { used, max, sessions } = this.spool;
+    const refused = this.uploader.counts.refused;
+    const step = `${Math.ceil((20 * used) / max)} ${refused}`;
+    if (!this.online || step === this.#told) return;
+    this.#told = step;
+    this.#control.send({ v: 1, t: "status", spool: { used, max, sessions: sessions.length, refused } });
   }
 
   /** Takes no new session, lets those that run go on for `ms`, then ends everything and uploads the rest. */

@@ -58,6 +58,8 @@ export class Spool {
   /** Sessions that are over, but the disk did not take the end of their recordings. */
   readonly #unfinished = new Set<string>();
   #used = 0;
+  /** Bytes of recordings that the edge refused. They count until a person has looked at them. */
+  #aside = 0;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -66,9 +68,9 @@ export class Spool {
     privateFolder(this.#folder);
   }
 
-  /** Bytes in the spool. */
+  /** Bytes in the spool, with those that the edge refused. */
   get used(): number {
-    return this.#used;
+    return this.#used + this.#aside;
   }
 
   get max(): number {
@@ -77,12 +79,16 @@ export class Spool {
 
   /** True when no further session may begin: what is left is for those that run. */
   get full(): boolean {
-    return this.#used > this.#options.max * 0.9;
+    return this.used > this.#options.max * 0.9;
   }
 
   /** Sessions with something in the spool. */
   get sessions(): readonly string[] {
     return [...this.#sizes.keys()];
+  }
+
+  get #refused(): string {
+    return join(this.#folder, "refused");
   }
 
   folderOf(session: string): string {
@@ -105,7 +111,7 @@ export class Spool {
       ...{ session, folder, level, strict, now: this.#now },
       writer: new SegmentWriter(session, undefined, compress),
       sealAfter: () => SEAL_AFTER_MS * Math.min(Math.max(1, this.#open.size / SEALED_AT_ONCE), 10),
-      room: () => this.#used < this.#options.max,
+      room: () => this.used < this.#options.max,
       grew: (bytes) => this.#grow(session, bytes),
       sealed: () => this.#options.onSegment(session),
       closed: (whole) => {
@@ -144,6 +150,7 @@ export class Spool {
    * is closed, with the gap stated in it. One that cannot be now stays as it is for the next time.
    */
   recover(): void {
+    this.#aside = list(this.#refused).reduce((sum, name) => sum + sizeOf(join(this.#refused, name)), 0);
     for (const session of list(this.#folder)) {
       const folder = this.folderOf(session);
       if (session === "refused" || this.#open.has(session) || !statSync(folder).isDirectory()) continue;
@@ -236,11 +243,13 @@ export class Spool {
 
   /** Takes a recording that the edge will never accept out of the way, for a person to look at. */
   setAside(session: string): void {
-    const refused = join(this.#folder, "refused");
-    mkdirSync(refused, { recursive: true, mode: 0o700 });
-    rmSync(join(refused, session), { recursive: true, force: true });
-    renameSync(this.folderOf(session), join(refused, session));
+    const aside = join(this.#refused, session);
+    mkdirSync(this.#refused, { recursive: true, mode: 0o700 });
+    this.#aside -= sizeOf(aside);
+    rmSync(aside, { recursive: true, force: true });
+    renameSync(this.folderOf(session), aside);
     this.#forget(session);
+    this.#aside += sizeOf(aside);
   }
 
   #forget(session: string): void {
@@ -255,6 +264,11 @@ function list(folder: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** Bytes of the files in a folder; 0 when there is none. */
+function sizeOf(folder: string): number {
+  return list(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 /** What a journal holds: its whole entries, when it is of this segment. */

@@ -14,7 +14,8 @@ const name = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
 const id = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
 const sentence = v.pipe(v.string(), v.maxLength(4096));
 const code = v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{0,63}$/, "not an UPPER_SNAKE code"));
-const milliseconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const milliseconds = count;
 const short = v.pipe(v.string(), v.maxLength(8192));
 
 /** The edge accepted the connector. */
@@ -78,6 +79,20 @@ const hello = v.object({
   seals: v.optional(v.boolean()),
 });
 
+/** How full the connector's spool is: recordings that the edge does not have yet. */
+const status = v.object({
+  v: version,
+  t: v.literal("status"),
+  spool: v.object({
+    /** Bytes, and their bound. */
+    used: count,
+    max: count,
+    /** Sessions with something in it, and recordings that the edge refused. */
+    sessions: count,
+    refused: count,
+  }),
+});
+
 /** The target could not be opened. */
 const dialFailed = v.object({
   v: version,
@@ -102,12 +117,13 @@ export const DIAL_FAILURES = [
 export type DialFailure = (typeof DIAL_FAILURES)[number];
 
 const edgeControl = v.variant("t", [welcome, dial, drain, kill]);
-const connectorControl = v.variant("t", [hello, dialFailed]);
+const connectorControl = v.variant("t", [hello, status, dialFailed]);
 
 export type EdgeControl = v.InferOutput<typeof edgeControl>;
 export type ConnectorControl = v.InferOutput<typeof connectorControl>;
 export type Dial = v.InferOutput<typeof dial>;
 export type Hello = v.InferOutput<typeof hello>;
+export type ConnectorStatus = v.InferOutput<typeof status>;
 export type DialFailed = v.InferOutput<typeof dialFailed>;
 
 /** Messages that a connector takes from the edge. */

@@ -18,6 +18,7 @@ export function devCommand(): Command {
       "what stands behind another resource: a URL, a kubeconfig, or a file as in connector.yaml",
       collectTarget,
     )
+    .option("--auditor <file>", "an auditor's public key, for tasks whose recordings are sealed")
     .option("--port <port>", "the edge's port on loopback; 0 takes any", parsePort, 8787)
     .option("--state <dir>", "keep all state here; default: a temporary folder")
     .option("--json", "one JSON object a line on stdout", false)

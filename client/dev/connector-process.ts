@@ -1,7 +1,7 @@
 /** The connector of `wicket dev`: a process of its own, enrolled with a real one-time code. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { stringify } from "yaml";
 import type { TargetConfig } from "./targets.ts";
@@ -17,6 +17,8 @@ export interface ConnectorSettings {
   readonly resources: Readonly<Record<string, TargetConfig>>;
   /** Of the database; null = it has none. */
   readonly password: string | null;
+  /** File of an auditor's public key: recordings of tasks that say so are sealed to it. */
+  readonly auditor?: string;
 }
 
 /** One line of its log. */
@@ -34,11 +36,12 @@ export interface ConnectorProcess {
 
 /** Writes its configuration, as somebody would by hand. Returns the file's path. */
 export function writeConnectorConfig(settings: ConnectorSettings): string {
-  const { folder, name, edge, resources, password } = settings;
+  const { folder, name, edge, resources, password, auditor } = settings;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (password !== null) writeFileSync(join(folder, "password"), password, { mode: 0o600 });
   const config = {
     ...{ version: 1, name, edge, state: "state", status: "127.0.0.1:0", drain: "0s" },
+    ...(auditor === undefined ? {} : { sealing: { auditors: [resolve(auditor)] } }),
     resources,
   };
   const path = join(folder, "connector.yaml");

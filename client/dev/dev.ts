@@ -41,6 +41,8 @@ export interface DevOptions {
   readonly postgres?: string;
   /** What stands behind other resources: a URL, a kubeconfig or a file, by the resource's name. */
   readonly target?: Readonly<Record<string, string>>;
+  /** File of an auditor's public key (JWK). */
+  readonly auditor?: string;
   /** 0 = any. */
   readonly port: number;
   readonly state?: string;
@@ -148,9 +150,10 @@ async function assemble(
       message: "no resource of the policies has a target: there is nothing to connect to",
     });
   }
+  const sealing = options.auditor === undefined ? {} : { auditor: options.auditor };
   for (const [name, resources] of targets) {
     const connector = await startPart(tell, "connector", () =>
-      openConnector(operator, state, { name, resources, password: database.password }, tell),
+      openConnector(operator, state, { name, resources, password: database.password, ...sealing }, tell),
     );
     stops.push(() => connector.stop());
     connector.onExit = (error) => fell(new Error(`the connector ended by itself: ${error}`));
@@ -311,7 +314,7 @@ const asEdge = ({ origin, token }: Operator) => ({ origin, token: () => token })
 async function openConnector(
   operator: Operator,
   state: DevState,
-  serves: Pick<ConnectorSettings, "name" | "resources" | "password">,
+  serves: Pick<ConnectorSettings, "name" | "resources" | "password" | "auditor">,
   tell: Tell,
 ): Promise<ConnectorProcess> {
   const { name } = serves;

@@ -7,6 +7,8 @@ import { openBundleFile } from "./bundle.ts";
 import { type EdgeApi, EdgeRefusal, edgeApi, tokenFile } from "./edge.ts";
 import { exportRecording } from "./export.ts";
 import { inert } from "./inert.ts";
+import { LockApiError } from "./locks.ts";
+import { checkLocksCommand, type LockOptions, lockOptions, UsageError } from "./locks-command.ts";
 import { trustedKeys } from "./proven-entries.ts";
 import { type Report, verifyRecording } from "./verify.ts";
 import { ZipError } from "./zip.ts";
@@ -94,6 +96,9 @@ export function recordingCommand(io: RecordingIo = terminal): Command {
     .option("--complete", "a stated gap is a failure too", false)
     .option("--json", "one JSON document on stdout", false)
     .action((file: string, options: VerifyOptions) => run(() => verify(file, options, io)));
+  lockOptions(recording.command("check-locks")).action((options: LockOptions) =>
+    run(async () => ((await checkLocksCommand(options, io.out)) ? exit.ok : exit.integrity)),
+  );
   recording
     .command("keygen")
     .description("Make an auditor's key pair, for recordings that only auditors can read")
@@ -200,6 +205,8 @@ async function apiOf(options: EdgeOptions, io: RecordingIo): Promise<EdgeApi> {
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof ZipError) return exit.integrity;
+  if (error instanceof UsageError) return exit.usage;
+  if (error instanceof LockApiError) return error.status === 0 ? exit.unreachable : exit.failure;
   if (error instanceof EdgeRefusal) {
     if (error.status === 0) return exit.usage;
     return error.status === 401 ? exit.login : error.status === 403 ? exit.denied : exit.failure;

@@ -159,13 +159,14 @@ export async function verifyRecording(
 
 /** Only of recordings that are sealed, or should be. */
 function checkSealing(
-  { sealed }: Examined,
+  { sealed, segments }: Examined,
   start: SessionStart | null,
   check: (property: "sealing", problem: string | null, fine: string) => void,
   skip: (property: "sealing", detail: string) => void,
 ): void {
   if (!sealed) {
-    if (start?.recording.sealed) check("sealing", "the log says that it has to be sealed, and it is not", "");
+    if (start?.recording.sealed && segments > 0)
+      check("sealing", "the log says that it has to be sealed, and it is not", "");
     return;
   }
   const to = `sealed to ${sealed.to.join(", ")}`;

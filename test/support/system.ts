@@ -18,6 +18,8 @@ export interface SystemOptions {
   /** URL of the database behind `orders-db`. */
   readonly postgres?: string;
   readonly state?: string;
+  /** File of an auditor's public key. */
+  readonly auditor?: string;
 }
 
 export interface RunResult {
@@ -72,7 +74,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const folder = mkdtempSync(join(tmpdir(), "wicket-system-"));
   const args = ["dev", "--json", "--port", "0"];
   for (const [name, where] of Object.entries(options.target ?? {})) args.push("--target", `${name}=${where}`);
-  for (const name of ["policies", "postgres", "state"] as const) {
+  for (const name of ["policies", "postgres", "state", "auditor"] as const) {
     const value = options[name];
     if (value !== undefined) args.push(`--${name}`, value);
   }

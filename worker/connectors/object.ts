@@ -8,6 +8,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import {
+  type ConnectorStatus,
   type Dial,
   type DialFailed,
   encodeConnectorControl,
@@ -55,6 +56,16 @@ interface Attachment {
   readonly resources: readonly string[];
   /** It has auditors' keys to seal recordings to. */
   readonly seals?: boolean;
+  readonly spool?: ConnectorStatus["spool"];
+}
+
+/** One connection of a connector. `spool`: as it said last; null before. */
+export interface ConnectionSummary {
+  readonly since: number;
+  readonly version: string | null;
+  readonly resources: readonly string[];
+  readonly seals: boolean;
+  readonly spool: ConnectorStatus["spool"] | null;
 }
 
 export type DialResult =
@@ -74,7 +85,7 @@ export interface ConnectorSummary {
   readonly name: string;
   readonly enrolled: { readonly thumbprint: string; readonly since: number } | null;
   readonly online: boolean;
-  readonly connections: readonly { since: number; version: string | null; resources: readonly string[] }[];
+  readonly connections: readonly ConnectionSummary[];
   readonly sessions: number;
 }
 
@@ -225,7 +236,10 @@ export class ConnectorObject extends DurableObject<Bindings> {
     }
     const { message } = parsed;
     if (message.t === "hello") this.#hello(socket, message);
-    else if (this.#registry.hasSession(sessionOf(message.session))) {
+    else if (message.t === "status") {
+      const before = readAttachment(socket);
+      if (before) socket.serializeAttachment({ ...before, spool: message.spool } satisfies Attachment);
+    } else if (this.#registry.hasSession(sessionOf(message.session))) {
       this.ctx.waitUntil(this.#dialFailed(message).catch(() => undefined));
     } else {
       const text = "a connector answered for a session that it was not asked for";
@@ -340,7 +354,9 @@ export class ConnectorObject extends DurableObject<Bindings> {
     const enrolled = this.#registry.enrolled;
     const connections = this.#live()
       .filter((one) => one.attachment.version !== null)
-      .map(({ attachment: { since, version, resources } }) => ({ since, version, resources }));
+      .map(({ attachment: { since, version, resources, seals = false, spool = null } }) => ({
+        ...{ since, version, resources, seals, spool },
+      }));
     return {
       name: this.#name,
       enrolled: enrolled && { thumbprint: enrolled.thumbprint, since: enrolled.since },

@@ -1,7 +1,8 @@
 /** Connectors: presence, version, resources; and for administrators their life. */
 import type { Resource } from "../../policies/task.ts";
-import type { ConnectorSummary } from "../connectors/object.ts";
+import type { ConnectionSummary, ConnectorSummary } from "../connectors/object.ts";
 import { Foreign, FormToken, Page, type Signed, Status, Time } from "./layout.tsx";
+import { sizeWords } from "./recording-pages.tsx";
 
 export function ConnectorsPage(
   props: Signed & { connectors: readonly ConnectorSummary[]; resources: readonly Resource[] },
@@ -33,6 +34,8 @@ export function ConnectorsPage(
                   <li>
                     version <Foreign text={one.version ?? "not known"} />, since <Time ms={one.since} />,
                     serves <Foreign text={one.resources.join(", ") || "nothing"} />
+                    {one.seals ? "; seals recordings for its auditors" : ""}
+                    {visitor.admin ? <Spool spool={one.spool} /> : null}
                   </li>
                 ))}
               </ul>
@@ -59,6 +62,24 @@ export function ConnectorsPage(
         </section>
       ))}
     </Page>
+  );
+}
+
+/** What the connector keeps of recordings that are not stored yet. */
+function Spool(props: { spool: ConnectionSummary["spool"] }) {
+  const { spool } = props;
+  if (!spool) return null;
+  const { used, max, sessions, refused } = spool;
+  const share = max === 0 ? 0 : Math.round((100 * used) / max);
+  return (
+    <>
+      <br />
+      {`Recordings not stored yet: ${sizeWords(used)} of ${sizeWords(max)} (${share} %), of ${sessions} sessions. `}
+      {share >= 90 ? <strong class="denied">No new session begins until there is room. </strong> : null}
+      {refused > 0 ? (
+        <strong class="denied">{`${refused} refused by the edge and set aside on its host.`}</strong>
+      ) : null}
+    </>
   );
 }
 

@@ -77,7 +77,7 @@ function RecordingTable(props: { rows: readonly RecordingRow[]; all: boolean }) 
                   <code>{row.id.slice(0, 8)}</code>
                 ) : (
                   <a href={`/recordings/${row.id}`}>
-                    Play <code>{row.id.slice(0, 8)}</code>
+                    {row.sealed ? "Open" : "Play"} <code>{row.id.slice(0, 8)}</code>
                   </a>
                 )}
               </td>
@@ -101,6 +101,7 @@ function RecordingTable(props: { rows: readonly RecordingRow[]; all: boolean }) 
               <td>{sizeWords(row.size)}</td>
               <td>
                 <State value={row.state} />
+                {row.sealed ? <span class="soft">, sealed</span> : null}
               </td>
             </tr>
           ))}
@@ -154,6 +155,7 @@ function FoundTable(props: { found: readonly FoundStatement[] }) {
           ))}
         </tbody>
       </table>
+      <p class="soft">Statements of sealed recordings are not found here: their texts are not at the edge.</p>
     </section>
   );
 }
@@ -168,11 +170,49 @@ const KINDS = [
   ["alarm", "Alarms and gaps"],
 ] as const;
 
-export function PlayerPage(props: Signed & { row: RecordingRow }) {
-  const { row, visitor } = props;
-  const title = `${row.task} on ${row.resource}`;
+/** What stands in the player's place when only auditors can read the recording. */
+function SealedNotice(props: { row: RecordingRow }) {
+  const { id, sealed } = props.row;
   return (
-    <Page title={title} path="" visitor={visitor} script="player.js" style="terminal.css">
+    <section class="card" aria-label="Sealed">
+      <h2>This recording is sealed</h2>
+      <p>
+        It left the connector encrypted to its auditors. Neither this edge nor the owner of its store can read
+        it, while the session runs or afterwards, so it cannot be played or searched here. An auditor reads it
+        on a machine of theirs:
+      </p>
+      <pre tabindex={0}>
+        {`wicket play ${id} --key-file auditor.jwk\n`}
+        {`wicket recording export ${id} -o ${id}.zip\n`}
+        {`wicket recording verify ${id}.zip --key KEY --key-file auditor.jwk`}
+      </pre>
+      <p>
+        Without the auditor's key, the last command still checks that nothing was changed, left out or swapped
+        in what is stored.
+      </p>
+      {sealed ? (
+        <>
+          <h3>Keys that open it</h3>
+          <ul>
+            {sealed.map((key) => (
+              <li>
+                <code>{key}</code>
+              </li>
+            ))}
+          </ul>
+        </>
+      ) : null}
+    </section>
+  );
+}
+
+/** `sealed`: the recording is, or the task of a session that just began says that it will be. */
+export function PlayerPage(props: Signed & { row: RecordingRow; sealed: boolean }) {
+  const { row, visitor, sealed } = props;
+  const title = `${row.task} on ${row.resource}`;
+  const assets = sealed ? {} : { script: "player.js", style: "terminal.css" };
+  return (
+    <Page title={title} path="" visitor={visitor} {...assets}>
       <dl class="facts">
         <dt>Who</dt>
         <dd>
@@ -190,7 +230,8 @@ export function PlayerPage(props: Signed & { row: RecordingRow }) {
         <dt>Recording</dt>
         <dd>
           <span id="stored">
-            <State value={row.state} />.{" "}
+            <State value={row.state} />
+            {sealed ? `, sealed; ${row.segments} segments, ${sizeWords(row.size)}` : ""}.{" "}
           </span>
           <span id="state" role="status" />
           <br />
@@ -201,6 +242,15 @@ export function PlayerPage(props: Signed & { row: RecordingRow }) {
           </span>
         </dd>
       </dl>
+      {sealed ? <SealedNotice row={row} /> : <Player row={row} />}
+    </Page>
+  );
+}
+
+function Player(props: { row: RecordingRow }) {
+  const { row } = props;
+  return (
+    <>
       <noscript>
         <p class="warn">
           Playing needs script in this browser. On the command line: <code>wicket play {row.id}</code>
@@ -265,7 +315,7 @@ export function PlayerPage(props: Signed & { row: RecordingRow }) {
           is marked; the value in the database never came here.
         </p>
       </div>
-    </Page>
+    </>
   );
 }
 

@@ -52,10 +52,12 @@ export function recordingPages(app: Hono<ConsoleRoutes>, bundle: Bundle): void {
   app.get("/recordings/:id", async (context) => {
     const row = await readable(context);
     if (!row) return notFound(context, "There is no such recording, or it is not yours to see.");
+    const task = Object.hasOwn(bundle.tasks, row.task) ? bundle.tasks[row.task] : null;
+    const sealed = row.sealed !== null || (row.segments === 0 && task?.recording.sealed === true);
     const resource = Object.hasOwn(bundle.resources, row.resource) ? bundle.resources[row.resource] : null;
     // Only where a terminal may have been recorded is its player allowed to run.
     if (resource?.type === "kubernetes") context.header("content-security-policy", contentPolicy("", true));
-    return page(context, <PlayerPage visitor={context.get("visitor")} row={row} />);
+    return page(context, <PlayerPage visitor={context.get("visitor")} row={row} sealed={sealed} />);
   });
 
   /** The segments after number `after`, and the ticket to fetch them with. A new reading is told of. */

@@ -8,6 +8,8 @@ export interface RecordingRow extends SessionRow {
   /** Bytes stored. */
   readonly size: number;
   readonly state: RecordingState;
+  /** Thumbprints of the auditors' keys, when only they open it; null for a recording that is not sealed. */
+  readonly sealed: readonly string[] | null;
 }
 
 /**
@@ -19,17 +21,20 @@ export type RecordingState = "live" | "open" | "final" | "unchecked" | "differs"
 
 /** Notes a segment that was stored. The list only: failing changes nothing about the recording. */
 export async function noteSegment(db: D1Database, header: SegmentHeader, size: number): Promise<void> {
-  const { session, sequence, final, frontend, backend } = header;
+  const { session, sequence, final, frontend, backend, sealed } = header;
   await db
     .prepare(
-      `INSERT INTO recordings (session, segments, bytes, final, frontend, backend) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+      `INSERT INTO recordings (session, segments, bytes, final, frontend, backend, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
        ON CONFLICT (session) DO UPDATE SET segments = max(segments, excluded.segments),
          bytes = bytes + excluded.bytes, final = coalesce(final, excluded.final),
-         frontend = coalesce(frontend, excluded.frontend), backend = coalesce(backend, excluded.backend)`,
+         frontend = coalesce(frontend, excluded.frontend), backend = coalesce(backend, excluded.backend),
+         sealed = coalesce(sealed, excluded.sealed)`,
     )
     .bind(
       ...[session, sequence + 1, size, final?.reason ?? null],
       ...(final ? [frontend.root, backend.root] : [null, null]),
+      sealed ? JSON.stringify(sealed) : null,
     )
     .run();
 }
@@ -126,10 +131,11 @@ function conditions(
 
 const SELECT = `SELECT s.id, s.grant_id AS "grant", s.issuer, s.subject, s.name, s.task, s.resource, s.reason, s.started,
   s.ended, s.end_code, s.statements, s.denied, s.rows, s.bytes, s.roots, coalesce(r.segments, 0) AS segments,
-  coalesce(r.bytes, 0) AS size, r.final, r.frontend, r.backend
+  coalesce(r.bytes, 0) AS size, r.final, r.frontend, r.backend, r.sealed
   FROM sessions s LEFT JOIN recordings r ON r.session = s.id`;
 
-interface Joined extends Omit<RecordingRow, "roots" | "state"> {
+interface Joined extends Omit<RecordingRow, "roots" | "state" | "sealed"> {
+  readonly sealed: string | null;
   readonly roots: string | null;
   readonly final: string | null;
   readonly frontend: string | null;
@@ -139,7 +145,8 @@ interface Joined extends Omit<RecordingRow, "roots" | "state"> {
 function rowOf(joined: Joined): RecordingRow {
   const { final, frontend, backend, ...row } = joined;
   const roots = row.roots === null ? null : (JSON.parse(row.roots) as Roots | null);
-  return { ...row, roots, state: stateOf(joined, roots) };
+  const sealed = row.sealed === null ? null : (JSON.parse(row.sealed) as string[]);
+  return { ...row, roots, state: stateOf(joined, roots), sealed };
 }
 
 interface Roots {

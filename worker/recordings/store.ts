@@ -21,13 +21,20 @@ export async function putSegment(
   digest: string,
 ): Promise<"created" | "same" | "different"> {
   const key = segmentKey(session, sequence);
-  const put = await bucket.put(key, bytes, {
-    onlyIf: { etagDoesNotMatch: "*" },
-    sha256: digest,
-    httpMetadata: { contentType: "application/octet-stream" },
-  });
-  if (put) return "created";
+  let failure: unknown = null;
+  try {
+    const put = await bucket.put(key, bytes, {
+      onlyIf: { etagDoesNotMatch: "*" },
+      sha256: digest,
+      httpMetadata: { contentType: "application/octet-stream" },
+    });
+    if (put) return "created";
+  } catch (error) {
+    failure = error;
+  }
   const there = await bucket.head(key);
+  // A bucket lock may refuse what the condition would have: then the segment is there. Else the store failed.
+  if (!there && failure) throw failure;
   return there !== null && digestOfObject(there) === digest ? "same" : "different";
 }
 

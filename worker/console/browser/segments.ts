@@ -95,6 +95,8 @@ export class Segments {
     const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     const digest = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
     const segment = readSegment(bytes);
+    if (!segment.ok && segment.code === "SEGMENT_SEALED")
+      throw new ReadingError("This recording is sealed: only its auditors can read it. Load the page again.");
     if (!segment.ok) throw new ReadingError(`Segment ${info.sequence} cannot be read: ${segment.message}.`);
     if (digest !== info.digest) throw new ReadingError(`Segment ${info.sequence} is not what was stored.`);
     if (segment.header.prev !== (before?.digest ?? null)) {
