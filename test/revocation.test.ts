@@ -178,6 +178,36 @@ describe("V1 a grant that ends takes its sessions with it", () => {
   });
 });
 
+test("V1 no statement reaches the database after the revoke was answered", async () => {
+  await database.query(`create table marks (at timestamptz default clock_timestamp(), note text);
+    grant insert on marks to public`);
+  const one = await opened("marks");
+  const more = await Promise.all(
+    Array.from({ length: 7 }, async () => {
+      const client = new pg.Client(one.proxy.url);
+      client.on("error", () => {});
+      await client.connect();
+      return client;
+    }),
+  );
+  const loops = [one.client, ...more].map(async (client) => {
+    for (;;) {
+      const failed = await failure(client.query("insert into marks (note) values ('again')"));
+      if (failed) return failed;
+    }
+  });
+  const written = async (since: string) => {
+    const { rows } = await database.query("select count(*)::int as n from marks where at > $1", [since]);
+    return rows[0].n as number;
+  };
+  await system.until(async () => (await written("-infinity")) > 100, "statements that run");
+  expect((await post("lee", `/api/requests/${one.grant}/revoke`)).status).toBe(200);
+  const answered = (await database.query("select clock_timestamp()::text as at")).rows[0].at;
+  await Promise.all(loops);
+  await over(one, "GRANT_REVOKED");
+  expect(await written(answered)).toBe(0);
+});
+
 test("A6 a single-use grant starts one session, however many ask at the same moment", async () => {
   const asked = await post("tina", "/api/requests", {
     ...{ task: "granted", params: { customer: "7" }, reason: "INC-once", sessions: 1 },

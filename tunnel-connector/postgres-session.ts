@@ -168,7 +168,7 @@ export class PostgresSession {
         return;
       case "reset":
         this.#reason ??= message.code;
-        this.#stopTarget();
+        this.#stopTarget(message.idle);
         this.#closeSoon();
     }
   }
@@ -211,10 +211,10 @@ export class PostgresSession {
     this.#closeSoon();
   }
 
-  /** A server that computes does not notice that its client is gone: it is told. */
-  #stopTarget(): void {
+  /** A server that computes does not notice that its client is gone: it is told, unless it is `idle`. */
+  #stopTarget(idle = false): void {
     if (this.#target.destroyed) return;
-    this.#options.cancel();
+    if (!idle) this.#options.cancel();
     this.#target.destroy();
   }
 

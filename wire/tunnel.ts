@@ -51,6 +51,8 @@ const credit = v.object({ t: v.literal("credit"), bytes: v.pipe(bytes, v.minValu
 const eof = v.object({ t: v.literal("eof") });
 /** The session is over, now, and why. */
 const reset = v.object({ t: v.literal("reset"), code, message: sentence });
+/** To a connector: with `idle`, the target has answered everything, so that there is nothing to cancel. */
+const resetTarget = v.object({ ...reset.entries, idle: v.optional(v.boolean()) });
 
 /** The first message of the edge to a client. */
 const session = v.object({
@@ -137,7 +139,7 @@ const plan = v.object({
 const clientToEdge = v.variant("t", [credit, eof, reset]);
 const edgeToClient = v.variant("t", [credit, eof, reset, session, hold, held]);
 const connectorToEdge = v.variant("t", [credit, eof, reset, opened, plan]);
-const edgeToConnector = v.variant("t", [credit, eof, reset, record, cancel, explain]);
+const edgeToConnector = v.variant("t", [credit, eof, resetTarget, record, cancel, explain]);
 
 export type ClientToEdge = v.InferOutput<typeof clientToEdge>;
 export type EdgeToClient = v.InferOutput<typeof edgeToClient>;

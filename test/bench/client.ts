@@ -71,6 +71,12 @@ export class BenchClient {
     this.#tcp.resume();
   }
 
+  /** Reads on to the end, and looks at nothing. */
+  discard(): void {
+    this.#tcp.removeAllListeners("data");
+    this.#tcp.resume();
+  }
+
   /** Resolves when the connection is closed by the other side. */
   closed(): Promise<void> {
     return new Promise((resolve) => this.#tcp.once("close", () => resolve()));

@@ -113,7 +113,7 @@ export class Lab {
   /** Starts a program of this folder and waits for its first line. */
   async program(script: string, ...args: string[]): Promise<{ line: string; child: ChildProcess }> {
     const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     this.stops.add(() => {

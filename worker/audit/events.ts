@@ -113,8 +113,11 @@ export interface EventData {
   "grant.revoked": { message: string; sessions: number };
   /** An approval was not counted, or something was asked that nobody may ask. */
   "grant.refused": { message: string };
-  /** How long the sessions of a revoked grant took to end. */
-  "grant.sessions_ended": { sessions: number; failed: number; ms: number };
+  /**
+   * How long the sessions of a revoked grant took to end. `failed` are tried again; of the `unconfirmed` the connector
+   * did not say in time that it has left the target.
+   */
+  "grant.sessions_ended": { sessions: number; failed: number; unconfirmed: number; ms: number };
   /** An administrator disabled an identity: its logins, grants and sessions end. */
   "identity.disabled": { issuer: string; subject: string; why: string };
   /** An administrator enabled an identity again. */

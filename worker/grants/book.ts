@@ -34,6 +34,8 @@ export class GrantBook {
   readonly #sql: SqlStorage;
   readonly #notifications: Notifications;
   #lastSeen: number;
+  #lastPublish: Promise<void> = Promise.resolve();
+  #nextPublish: Promise<void> | null = null;
 
   constructor(ctx: DurableObjectState, envNow: () => GrantEnv) {
     const env = envNow();
@@ -148,21 +150,24 @@ export class GrantBook {
       const dropped = revoke(one, null, code, message, this.now());
       if (dropped.ok) this.save(dropped.grant);
     }
-    const failed = await this.runKills();
+    // All are called before this turn ends; D1 hears of the grant meanwhile.
+    const [{ failed, unconfirmed }] = await Promise.all([
+      this.runKills(),
+      this.publish(),
+      this.deliverVerdict(grant),
+    ]);
     if (sessions > 0) {
-      this.tell(grant, "grant.sessions_ended", failed > 0 ? "alarm" : "info", {
-        sessions,
-        failed,
-        ms: Date.now() - began,
-      });
+      const severity = failed + unconfirmed > 0 ? "alarm" : "info";
+      const ms = Date.now() - began;
+      this.tell(grant, "grant.sessions_ended", severity, { sessions, failed, unconfirmed, ms });
+      this.#ctx.waitUntil(this.publish());
     }
-    await Promise.all([this.publish(), this.deliverVerdict(grant)]);
   }
 
-  async runKills(): Promise<number> {
-    const failed = await this.open.runKills();
-    if (failed > 0) await this.schedule();
-    return failed;
+  async runKills(): ReturnType<OpenSessions["runKills"]> {
+    const result = await this.open.runKills();
+    if (result.failed > 0) await this.schedule();
+    return result;
   }
 
   /** Tells a waiting session what became of its held statement. A session that is gone needs no answer. */
@@ -218,8 +223,21 @@ export class GrantBook {
     if (tried > 0) await this.schedule();
   }
 
-  /** Brings D1 up to date; what fails is tried again by the alarm. Never throws. */
-  async publish(): Promise<void> {
+  /**
+   * Brings D1 up to date; what fails is tried again by the alarm. Never throws. Two hundred sessions that end
+   * together ask for it two hundred times: one that has not begun does it for all.
+   */
+  publish(): Promise<void> {
+    this.#nextPublish ??= this.#lastPublish.then(() => {
+      this.#nextPublish = null;
+      const publishing = this.#publish();
+      this.#lastPublish = publishing.catch(() => undefined);
+      return publishing;
+    });
+    return this.#nextPublish;
+  }
+
+  async #publish(): Promise<void> {
     const dirty = this.#sql
       .exec<{ n: number; body: string }>("SELECT n, body FROM grants WHERE dirty = 1 LIMIT 50")
       .toArray();

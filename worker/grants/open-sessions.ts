@@ -3,7 +3,8 @@ import type { HoldVerdict } from "./book.ts";
 
 /** What is needed of a session's object. */
 export interface SessionControl {
-  kill(code: string, message: string): Promise<unknown>;
+  /** The answer's `confirmed` is false when the connector did not say that it has left the target. */
+  kill(code: string, message: string, together: number): Promise<unknown>;
   resolveHold(request: string, verdict: HoldVerdict): Promise<unknown>;
   /** Null, or `ended` set, when the session does not run. */
   summary(): Promise<unknown>;
@@ -71,19 +72,23 @@ export class OpenSessions {
     return sessions.length;
   }
 
-  /** Ends the noted sessions, all at the same time. Returns how many could not be reached. */
-  async runKills(): Promise<number> {
+  /** Ends the noted sessions, all at the same time. Returns how many could not be reached, or are not confirmed. */
+  async runKills(): Promise<{ readonly failed: number; readonly unconfirmed: number }> {
     const kills = this.#sql
       .exec<{ sid: string; code: string; message: string; tries: number }>(
         "SELECT sid, code, message, tries FROM kills",
       )
       .toArray();
     const results = await Promise.allSettled(
-      kills.map((one) => this.#session(one.sid).kill(one.code, one.message)),
+      kills.map((one) => this.#session(one.sid).kill(one.code, one.message, kills.length)),
     );
     let failed = 0;
+    let unconfirmed = 0;
     results.forEach((result, index) => {
       const { sid, tries } = kills[index]!;
+      const answer =
+        result.status === "fulfilled" ? (result.value as { confirmed?: boolean } | undefined) : null;
+      if (answer?.confirmed === false) unconfirmed += 1;
       if (result.status === "fulfilled" || tries >= MAX_KILL_TRIES) {
         this.#sql.exec("DELETE FROM kills WHERE sid = ?", sid);
       } else {
@@ -91,7 +96,7 @@ export class OpenSessions {
         this.#sql.exec("UPDATE kills SET tries = tries + 1 WHERE sid = ?", sid);
       }
     });
-    return failed;
+    return { failed, unconfirmed };
   }
 
   /** True when a session could not be ended yet. */

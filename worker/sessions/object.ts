@@ -38,8 +38,11 @@ import { hex, Ticket, unhex } from "./ticket.ts";
 const HEARTBEAT_MS = 30_000;
 /** A peer that has not taken the end after this time is cut off with the object. */
 const LINGER_MS = 5_000;
-/** What follows a kill is spread over this time. */
-const AFTER_KILL_MS = 500;
+/** What follows a kill leaves the kills of the other sessions this time, and is spread over that: for each of them. */
+const AFTER_KILL_MS = 2;
+const AFTER_KILL_SPREAD_MS = 8;
+/** How long a kill waits for the connector to say that it has left the target. */
+const CONFIRM_MS = 2_000;
 /** Largest message of a client that is held in memory: with it a record always fits into a segment. */
 const MAX_MESSAGE = 768 * 1024;
 
@@ -53,12 +56,13 @@ export class SessionObject extends DurableObject<Bindings> {
   #ticket: Ticket | null = null;
   #client: WebSocket | null = null;
   #connector: WebSocket | null = null;
+  /** Settles when the connector closed its socket: it has taken what came before, and has left the target. */
+  #connectorLeft: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #stopSpending: (() => void) | null = null;
   #outboxOnce: AuditOutbox | null = null;
-  /** Settles when the end of the session is written down. */
-  #closing: Promise<void> = Promise.resolve();
-  #wasKilled = false;
+  /** How many sessions were killed together with this one, itself included; 0 = it was not killed. */
+  #killedTogether = 0;
   /** Messages that the log's last word covers. */
   #logged = 0;
   /** A kill that came before there was anything to kill. */
@@ -246,12 +250,13 @@ export class SessionObject extends DurableObject<Bindings> {
     }
     const { client, server } = acceptPair();
     this.#connector = server;
-    this.#listen(server, relay, "connector");
+    this.#connectorLeft = this.#listen(server, relay, "connector");
     relay.attachConnector(server);
     return upgraded(client, CONNECTOR_SUBPROTOCOL);
   }
 
-  #listen(socket: WebSocket, relay: PostgresRelay, side: "client" | "connector"): void {
+  /** Resolves when the socket is closed. */
+  #listen(socket: WebSocket, relay: PostgresRelay, side: "client" | "connector"): Promise<void> {
     socket.addEventListener("message", ({ data }) => {
       try {
         if (side === "client") relay.clientMessage(data as string | ArrayBuffer);
@@ -261,19 +266,26 @@ export class SessionObject extends DurableObject<Bindings> {
         relay.finish("INTERNAL_ERROR", "the session failed at the edge", "XX000");
       }
     });
+    const { promise, resolve } = Promise.withResolvers<void>();
     const gone = (): void => {
       if (side === "client") relay.clientClosed();
       else relay.connectorClosed();
       closeSocket(socket, CLOSE_NORMAL, "");
+      resolve();
     };
     socket.addEventListener("close", gone);
     socket.addEventListener("error", gone);
+    return promise;
   }
 
   // --- ending -------------------------------------------------------------------------------------------
 
-  /** Ends the session now. Also how a grant's owner ends what runs under it. */
-  async kill(code: string, message: string): Promise<{ ended: true }> {
+  /**
+   * Ends the session now. Also how a grant's owner ends what runs under it. `confirmed`: the connector has left the
+   * target, so that nothing that was under way to it arrives later. The end is written down soon after: later
+   * when many are killed `together`.
+   */
+  async kill(code: string, message: string, together = 1): Promise<{ ended: true; confirmed: boolean }> {
     if (this.#relay) {
       if (!this.#relay.end) {
         this.#outbox.add({
@@ -281,15 +293,14 @@ export class SessionObject extends DurableObject<Bindings> {
           data: { message },
         });
       }
-      this.#wasKilled = true;
+      this.#killedTogether ||= together;
       this.#relay.finish(code, message);
-      // The caller asks again when this does not return: by then the end is written down.
-      await this.#closing;
-      return { ended: true };
+      const left = this.#connectorLeft.then(() => true);
+      return { ended: true, confirmed: await Promise.race([left, pause(CONFIRM_MS).then(() => false)]) };
     }
     this.#killed = { code, message };
     await this.#closeLost();
-    return { ended: true };
+    return { ended: true, confirmed: true };
   }
 
   /** Cancels what runs. False when the key is not this session's. `secretKey` in hexadecimal. */
@@ -353,15 +364,14 @@ export class SessionObject extends DurableObject<Bindings> {
       ...(answered ? { answered: { entries: answered.entries, root: hex(answered.root) } } : {}),
     };
     // What is sent while a write is under way waits for the disk: the last words of this turn go first.
-    this.#closing = pause(0).then(() => this.#ending.close(this.#store.get()!, ended, this.#facts));
-    this.ctx.waitUntil(this.#closing.then(() => this.#tellEnd()));
+    // Sessions that are killed together must not delay each other's kill with the writes that follow it.
+    const later = this.#killedTogether * (AFTER_KILL_MS + Math.random() * AFTER_KILL_SPREAD_MS);
+    const closing = pause(later).then(() => {
+      this.#ending.close(this.#store.get()!, ended, this.#facts);
+      return this.#ending.settle();
+    });
+    this.ctx.waitUntil(closing);
     this.ctx.waitUntil(this.#cutLingering());
-  }
-
-  /** Sessions that are killed together must not delay each other's kill with all that follows it. */
-  async #tellEnd(): Promise<void> {
-    if (this.#wasKilled) await pause(Math.random() * AFTER_KILL_MS);
-    await this.#ending.settle();
   }
 
   /** A plain bridge sends CancelRequest on a connection of its own: it may name any session of its grant. */

@@ -348,12 +348,12 @@ export class PostgresRelay {
     this.#over = { code: reason.code, message: reason.message, cut: !planned };
     if (this.#poll !== null) clearTimeout(this.#poll);
     if (this.#later !== null) clearTimeout(this.#later);
-    const reset = encodeControl({ t: "reset", code: reason.code, message: reason.message.slice(0, 1000) });
+    const told = { t: "reset", code: reason.code, message: reason.message.slice(0, 1000) } as const;
     if (planned && this.#toConnector.queued === 0) this.#toConnector.end();
-    else this.#sendConnector(reset);
+    else this.#sendConnector(encodeControl(this.#gate.idle ? { ...told, idle: true } : told));
     if (this.#framed && this.#client && reason.code !== "CLIENT_GONE" && reason.code !== "CLIENT_RESET") {
       // What waits for credit would never arrive: then the end is told at once.
-      this.#sendClient(this.#toClient.queued === 0 ? encodeControl({ t: "eof" }) : reset);
+      this.#sendClient(encodeControl(this.#toClient.queued === 0 ? { t: "eof" } : told));
     }
     this.#options.ended(this.#over);
   }
