@@ -17,7 +17,7 @@ import { type ConnectorIdentity, openTokenKey } from "./identity.ts";
 import type { Log } from "./log.ts";
 import { PostgresSession } from "./postgres-session.ts";
 import { cancelPostgres, type OpenTarget, openPostgres, TargetError } from "./postgres-target.ts";
-import { RequestRecording } from "./request-recording.ts";
+import { RecordingServer, RequestRecording } from "./request-recording.ts";
 import type { Sealing } from "./sealing.ts";
 import type { SessionRecording } from "./session-recording.ts";
 import { Spool } from "./spool.ts";
@@ -288,11 +288,13 @@ export class Connector {
       if (first) this.#endRequests(session, "NOT_OPENED");
       throw error;
     });
-    const server = new RequestServer(
-      { send: (message) => socket.send(message), close: (code, reason) => socket.close(code, reason) },
-      found.target,
-      first ? recording.writer : recording.reader,
-    );
+    const end = {
+      send: (message: Uint8Array | string) => socket.send(message),
+      close: (code: number, reason: string) => socket.close(code, reason),
+    };
+    const server = first
+      ? new RecordingServer(end, recording)
+      : new RequestServer(end, found.target, (count) => recording.reached(count));
     this.#running.set(dial.session, {
       kill: (code) => {
         server.close();

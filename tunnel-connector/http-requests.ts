@@ -11,7 +11,7 @@ import WebSocket from "ws";
 import { channelProtocols, MessageReader, packMessage } from "../wire/kubernetes/channels.ts";
 import { impersonationHeaders } from "../wire/kubernetes/headers.ts";
 import { parseRequestToConnector, type RequestHead, type ResponseHead } from "../wire/requests.ts";
-import { FramedSender, isRecord, ReceiveWindow } from "../wire/tunnel.ts";
+import { FramedSender, ReceiveWindow } from "../wire/tunnel.ts";
 
 /** A cluster or HTTP API as the connector reaches it. */
 export interface HttpTarget {
@@ -33,15 +33,8 @@ export interface RequestSocket {
   close(code: number, reason: string): void;
 }
 
-/** What the session of a socket keeps of it. */
-export interface RequestRecord {
-  /** Writes a fact of the edge down, the message as it came. Throws when it cannot. */
-  fact(message: string): void;
-  /** Resolves when so many facts are written down; rejects when they never will be. */
-  reached(count: number): Promise<void>;
-}
-
-const UNRECORDED: RequestRecord = { fact: () => {}, reached: () => Promise.resolve() };
+/** Resolves when so many entries are in the session's recording; rejects when they never will be. */
+export type Reached = (count: number) => Promise<void>;
 
 /** The upstream side of the request that runs. */
 interface Running {
@@ -54,7 +47,7 @@ interface Running {
 export class RequestServer {
   readonly #socket: RequestSocket;
   readonly #target: HttpTarget;
-  readonly #record: RequestRecord;
+  readonly #reached: Reached;
   readonly #agent: Agent;
   readonly #sender: FramedSender;
   readonly #window = new ReceiveWindow();
@@ -65,10 +58,10 @@ export class RequestServer {
   #closed = false;
   #resume: (() => void) | null = null;
 
-  constructor(socket: RequestSocket, target: HttpTarget, record: RequestRecord = UNRECORDED) {
+  constructor(socket: RequestSocket, target: HttpTarget, reached: Reached = () => Promise.resolve()) {
     this.#socket = socket;
     this.#target = target;
-    this.#record = record;
+    this.#reached = reached;
     this.#agent = new Agent({
       keepAlive: true,
       maxSockets: 4,
@@ -91,15 +84,6 @@ export class RequestServer {
       else this.#running.write(data);
       return;
     }
-    // Written down as it came: this end has no use for what it says.
-    if (isRecord(data)) {
-      try {
-        this.#record.fact(data);
-      } catch {
-        this.#unrecorded();
-      }
-      return;
-    }
     const parsed = parseRequestToConnector(data);
     if (!parsed.ok) {
       this.#reset(parsed.code, parsed.message);
@@ -107,9 +91,6 @@ export class RequestServer {
     }
     const { message } = parsed;
     switch (message.t) {
-      case "record":
-        this.#reset("CHANNEL_MALFORMED", "a record that is not written as one");
-        return;
       case "request":
         if (message.n !== this.#n + 1) {
           this.#reset("CHANNEL_OUT_OF_TURN", "a request out of turn");
@@ -119,9 +100,9 @@ export class RequestServer {
         this.#early = [];
         this.#earlyEnd = false;
         // Nothing goes to the target before what is recorded of it is kept.
-        this.#record.reached(message.after).then(
+        this.#reached(message.after).then(
           () => this.#start(message),
-          () => this.#unrecorded(),
+          () => this.#reset("RECORDING_FAILED", "the recording cannot be written"),
         );
         return;
       case "credit":
@@ -337,10 +318,6 @@ export class RequestServer {
   #drained(bytes: number): void {
     const credit = this.#window.drained(bytes);
     if (credit > 0 && !this.#closed) this.#socket.send(JSON.stringify({ t: "credit", bytes: credit }));
-  }
-
-  #unrecorded(): void {
-    this.#reset("RECORDING_FAILED", "the recording cannot be written");
   }
 
   #failed(error: Error & { code?: string }): void {

@@ -1,8 +1,9 @@
 /**
- * The recording of a session of requests: its facts come on the session's first connection, and requests on the
- * others wait for those that speak of them. What goes to a target is on the disk before.
+ * The recording of a session of requests: its facts and the pieces of what passed come on the session's first
+ * connection, and requests on the others wait for those that speak of them. What goes to a target is on the disk before.
  */
-import type { RequestRecord } from "./http-requests.ts";
+import { isRecord } from "../wire/tunnel.ts";
+import type { RequestSocket } from "./http-requests.ts";
 import type { SessionRecording } from "./session-recording.ts";
 
 export class RequestRecording {
@@ -18,23 +19,12 @@ export class RequestRecording {
     this.#onFailure = onFailure;
   }
 
-  /** For the connection that brings the facts. */
-  readonly writer: RequestRecord = {
-    fact: (message) => this.#fact(message),
-    reached: (count) => this.#reached(count),
-  };
-  /** For the others. */
-  readonly reader: RequestRecord = {
-    fact: () => {
-      throw new Error("facts come on the session's first connection");
-    },
-    reached: (count) => this.#reached(count),
-  };
-
-  #fact(message: string): void {
+  /** A message of the first connection: a fact, or a piece. Throws when it cannot be written down. */
+  add(message: Uint8Array | string): void {
     try {
       // As it came: both sides hash the same bytes.
-      this.#recording.add("event", new TextEncoder().encode(message));
+      if (typeof message === "string") this.#recording.add("event", new TextEncoder().encode(message));
+      else this.#recording.piece(message);
       this.#recording.flush();
     } catch (error) {
       if (this.#onFailure === "terminate") {
@@ -43,12 +33,14 @@ export class RequestRecording {
       }
     }
     this.#count += 1;
+    if (this.#waiting.length === 0) return;
     const ready = this.#waiting.filter((one) => one.count <= this.#count);
     this.#waiting = this.#waiting.filter((one) => one.count > this.#count);
     for (const { resolve } of ready) resolve();
   }
 
-  #reached(count: number): Promise<void> {
+  /** Resolves when so many messages are written down; rejects when they never will be. */
+  reached(count: number): Promise<void> {
     if (this.#over) return Promise.reject(new Error("the recording is over"));
     if (count <= this.#count) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -62,5 +54,40 @@ export class RequestRecording {
     this.#over = true;
     for (const { reject } of this.#waiting.splice(0)) reject();
     this.#recording.close(reason);
+  }
+}
+
+/** Serves a session's first connection, which brings what is recorded and nothing else. */
+export class RecordingServer {
+  readonly #socket: RequestSocket;
+  readonly #recording: Pick<RequestRecording, "add">;
+  #closed = false;
+
+  constructor(socket: RequestSocket, recording: Pick<RequestRecording, "add">) {
+    this.#socket = socket;
+    this.#recording = recording;
+  }
+
+  /** A message of the edge. What it says is of no use at this end, so it is not parsed. */
+  message(data: Uint8Array | string): void {
+    if (this.#closed) return;
+    if (typeof data === "string" && !isRecord(data)) {
+      // The edge's `reset` ends it, and so does whatever has no place here.
+      this.close();
+      this.#socket.close(1000, "DONE");
+      return;
+    }
+    try {
+      this.#recording.add(data);
+    } catch {
+      const message = "the recording cannot be written";
+      this.#socket.send(JSON.stringify({ t: "reset", code: "RECORDING_FAILED", message }));
+      this.close();
+      this.#socket.close(1000, "RECORDING_FAILED");
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
   }
 }

@@ -69,6 +69,12 @@ export class SessionRecording {
     } else this.#add(kind, bytes);
   }
 
+  /** Adds a piece of what passed in a request (wire/pieces.ts), masked by the edge. */
+  piece(bytes: Uint8Array): void {
+    if (this.#options.level === "statements") this.#add("elided", elide("frontend", bytes));
+    else this.#add("frontend", bytes);
+  }
+
   /**
    * Whether a frame to the database may hold a secret of a statement: then only its hash is kept. The event of
    * the statement has the text without the secret. What follows a full frame may be the rest of the same message.

@@ -3,6 +3,9 @@
  * `eof`. Text messages are control, binary messages are body bytes, paid for with credit (window.ts). After a
  * response with `upgraded` the bytes are those of the stream until either side says `eof` or `reset`; for the
  * channel protocols one binary message is one frame, otherwise cuts mean nothing.
+ *
+ * The first connection of a session is its recording's, and has no requests: `record` messages (tunnel.ts) and pieces
+ * (pieces.ts), which cost no credit.
  */
 import * as v from "valibot";
 import { type ParsedControl, parseControl } from "./tunnel.ts";
@@ -41,9 +44,6 @@ const reset = v.object({
   code: v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{0,63}$/)),
   message: v.pipe(v.string(), v.maxLength(4096)),
 });
-/** A fact for the recording, before the request that it speaks of. */
-const record = v.object({ t: v.literal("record"), event: v.record(v.string(), v.unknown()) });
-
 /** The head of the answer. `upgraded`: the stream's subprotocol, only after the target's own 101. */
 const response = v.object({
   t: v.literal("response"),
@@ -53,7 +53,7 @@ const response = v.object({
   upgraded: v.nullable(v.pipe(v.string(), v.maxLength(64))),
 });
 
-const toConnector = v.variant("t", [request, credit, eof, reset, record]);
+const toConnector = v.variant("t", [request, credit, eof, reset]);
 const toEdge = v.variant("t", [response, credit, eof, reset]);
 
 export type RequestHead = v.InferOutput<typeof request>;

@@ -8,6 +8,7 @@ import {
   type Transcript,
   TranscriptReader,
 } from "../../policies/postgres/transcript.ts";
+import { CastReader } from "../../wire/kubernetes/asciicast.ts";
 import { ChainVerifier, isSealed, MAX_STORED, SealedChain } from "../../wire/recording.ts";
 import { type AuditorKey, openSegment } from "../../wire/recording-seal.ts";
 import {
@@ -22,6 +23,7 @@ import {
 } from "../edge.ts";
 import { exit, fail } from "../exit.ts";
 import { readAuditorKey } from "../recording/auditor.ts";
+import { Bodies, bodyLines } from "../recording/bodies.ts";
 import { inert, inertLines } from "../recording/inert.ts";
 import { openPlayable, type Playable, type PlayableSession } from "../recording/playable.ts";
 import { out, outJson, perform, say, styled, table } from "../terminal.ts";
@@ -32,6 +34,7 @@ const SILENCE_MS = 2_000;
 
 interface PlayOptions extends EdgeOptions {
   readonly rows: string;
+  readonly body: string;
   readonly format?: "text" | "json" | "cast";
   readonly speed?: string;
   readonly terminal?: string;
@@ -51,6 +54,7 @@ export function playCommand(): Command {
     .addOption(
       new Option("--format <format>", "text, json, or cast (asciicast v2)").choices(["text", "json", "cast"]),
     )
+    .option("--body <n>", "at most so many characters of each request's body and answer", "2000")
     .option("--speed <factor>", "in its own time, so many times as fast; silence of over 2 s is cut short")
     .option("--terminal <n>", "the terminal of request n, as an asciicast")
     .addOption(edgeOption())
@@ -62,6 +66,9 @@ export function playCommand(): Command {
 async function play(id: string, options: PlayOptions): Promise<number> {
   const rows = Number(options.rows);
   if (!Number.isSafeInteger(rows) || rows < 0) throw fail(exit.usage, "ROWS_INVALID", "--rows is a number");
+  const characters = Number(options.body);
+  if (!Number.isSafeInteger(characters) || characters < 0)
+    throw fail(exit.usage, "BODY_INVALID", "--body is a number");
   const speed = options.speed === undefined ? null : Number(options.speed);
   if (speed !== null && !(speed > 0 && speed <= 1000))
     throw fail(exit.usage, "SPEED_INVALID", "--speed is a number above 0");
@@ -70,7 +77,9 @@ async function play(id: string, options: PlayOptions): Promise<number> {
   const playable = file ?? (await ofEdge(openEdge(options), id));
   const { session } = playable;
   const terminal = options.terminal === undefined ? null : Number(options.terminal);
-  const { transcript, reason, cast } = await read(playable, rows, terminal, key).finally(() => file?.close());
+  const { transcript, reason, cast, bodies } = await read(playable, rows, terminal, key).finally(() =>
+    file?.close(),
+  );
   if (terminal !== null) {
     if (cast.length === 0)
       throw fail(
@@ -82,11 +91,12 @@ async function play(id: string, options: PlayOptions): Promise<number> {
     return exit.ok;
   }
   if (options.format === "cast") {
-    for (const line of castOf(session, transcript)) out(line);
+    for (const line of castOf(session, transcript, bodies, characters)) out(line);
     return exit.ok;
   }
   if (options.json || options.format === "json") {
-    outJson({ session, verified: true, complete: reason !== null, end: reason, ...transcript });
+    const statements = transcript.statements.map((one) => ({ ...one, ...bodies.texts(one.n) }));
+    outJson({ session, verified: true, complete: reason !== null, end: reason, ...transcript, statements });
     return exit.ok;
   }
   heading(session, reason);
@@ -97,6 +107,7 @@ async function play(id: string, options: PlayOptions): Promise<number> {
     if (speed !== null) await sleep(Math.min(Math.max(0, statement.at - before), SILENCE_MS) / speed);
     before = statement.at;
     for (const line of statementLines(statement, session.started)) out(line);
+    for (const line of bodyLines(statement, bodies, characters)) out(line);
   }
   for (const { at, kind, text } of transcript.facts) out(`${when(at)}  ${kind}: ${inert(text)}`);
   if (transcript.elided) say("Rows of this task are not recorded (recording level: statements).");
@@ -142,11 +153,15 @@ async function read(
   rows: number,
   terminal: number | null,
   key: AuditorKey | null,
-): Promise<{ transcript: Transcript; reason: string | null; cast: string[] }> {
-  const cast: string[] = [];
+): Promise<{ transcript: Transcript; reason: string | null; cast: readonly string[]; bodies: Bodies }> {
+  const cast = new CastReader();
+  const bodies = new Bodies();
   const chain = new ChainVerifier(session.id);
   const sealed = new SealedChain(session.id);
-  const reader = new TranscriptReader(rows);
+  const reader = new TranscriptReader(rows, (piece) => {
+    bodies.add(piece);
+    if (piece.n === terminal) cast.piece(piece);
+  });
   const held = <T extends { readonly ok: boolean }>(step: T) => {
     if (step.ok) return step as Extract<T, { readonly ok: true }>;
     const { code, message } = step as unknown as { code: string; message: string };
@@ -166,11 +181,10 @@ async function read(
     const segment = held(chain.next(bytes));
     for (const entry of segment.entries) {
       reader.entry(entry);
-      const line = terminal !== null && entry.kind === "event" ? castLine(entry.bytes, terminal) : null;
-      if (line !== null) cast.push(line);
+      if (terminal !== null && entry.kind === "event") castLine(entry.bytes, terminal, cast);
     }
   }
-  return { transcript: reader.transcript, reason: chain.final?.reason ?? null, cast };
+  return { transcript: reader.transcript, reason: chain.final?.reason ?? null, cast: cast.lines, bodies };
 }
 
 function sealedFault(to: readonly string[]) {
@@ -182,20 +196,29 @@ function sealedFault(to: readonly string[]) {
   );
 }
 
-/** The line of the terminal of request `n` in an event; null when it is another event. */
-function castLine(bytes: Uint8Array, n: number): string | null {
+/** Adds the line of the terminal of request `n` in an event; other events have none. */
+function castLine(bytes: Uint8Array, n: number, cast: CastReader): void {
   const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
     event?: { t: string; n: number; line: unknown };
   };
-  return event?.t === "cast" && event.n === n ? JSON.stringify(event.line) : null;
+  if (event?.t === "cast" && event.n === n) cast.line(event.line);
 }
 
 /** The transcript as an asciicast v2: each statement at its time, as `play` prints it. */
-function castOf(session: PlayableSession, transcript: Transcript): string[] {
+function castOf(
+  session: PlayableSession,
+  transcript: Transcript,
+  bodies: Bodies,
+  characters: number,
+): string[] {
   const title = inert(`${session.task} on ${session.resource}`);
   const header = { version: 2, width: 120, height: 40, timestamp: Math.floor(session.started / 1000), title };
   const events = transcript.statements.map((statement) => {
-    const text = statementLines(statement, session.started).map((line) => `${line}\r\n`);
+    const lines = [
+      ...statementLines(statement, session.started),
+      ...bodyLines(statement, bodies, characters),
+    ];
+    const text = lines.map((line) => `${line}\r\n`);
     return JSON.stringify([Math.max(0, statement.at - session.started) / 1000, "o", text.join("")]);
   });
   return [JSON.stringify(header), ...events];

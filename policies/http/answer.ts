@@ -30,6 +30,21 @@ export function isJson(contentType: string | null): boolean {
   );
 }
 
+/**
+ * A request's body as its recording has it: what the rule masks in answers is masked in what was sent too. Null bytes:
+ * it cannot be read for that, so nothing of it is kept.
+ */
+export function recordedHttpBody(
+  rule: HttpRule,
+  contentType: string | null,
+  body: Uint8Array,
+): { readonly bytes: Uint8Array | null; readonly left: "secret" | null } {
+  const tree = masksOf(rule);
+  if (tree === null) return { bytes: body, left: null };
+  const masked = isJson(contentType) ? maskDocument(body, tree, "") : null;
+  return masked === null ? { bytes: null, left: "secret" } : { bytes: masked.bytes, left: null };
+}
+
 /** Masks a JSON body as it comes; whole documents are held, at most `MAX_DOCUMENT` bytes. */
 export class HttpAnswerFilter {
   readonly #tree: FieldTree;

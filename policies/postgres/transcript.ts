@@ -2,6 +2,7 @@
  * A recording read back as a list of statements: what was asked, what was decided, what came of it. Entries are
  * taken in their order; nothing is kept of rows beyond the limit that is asked for.
  */
+import { type Piece, readPiece } from "../../wire/pieces.ts";
 import { ENTRY_KINDS, type RecordingEntry } from "../../wire/recording.ts";
 import type { GateEvent, RecordedParam } from "./gate-types.ts";
 import {
@@ -49,8 +50,18 @@ export interface PlayedStatement {
   /** Null: the session ended before. */
   readonly outcome: OutcomeEvent | null;
   readonly results: readonly PlayedResult[];
-  /** Lines of a terminal's recording (asciicast v2), counted. */
+  /** Events and pieces of a terminal's recording, counted. */
   readonly casts: number;
+  /** A request's body: its size in bytes, and why not all of it is kept; null when it has none. */
+  readonly sent: SentBody | null;
+  /** Bytes of the bodies that are kept: of the request, and of its answer as it was shown. */
+  readonly asked: number;
+  readonly answered: number;
+}
+
+export interface SentBody {
+  readonly bytes: number;
+  readonly left: "cut" | "secret" | "binary" | null;
 }
 
 /** Something else that happened: an alarm, an approval, a gap, the end. */
@@ -68,10 +79,12 @@ export interface Transcript {
 }
 
 /** A statement while its session is read. */
-type Playing = Omit<PlayedStatement, "outcome" | "results" | "casts"> & {
+type Playing = Omit<PlayedStatement, "outcome" | "results" | "casts" | "asked" | "answered"> & {
   outcome: OutcomeEvent | null;
   results: PlayedResult[];
   casts: number;
+  asked: number;
+  answered: number;
 };
 
 export class TranscriptReader {
@@ -82,8 +95,11 @@ export class TranscriptReader {
   readonly #open = new Map<number, Playing>();
   #elided = false;
 
-  /** `rows`: at most so many of each result, or which ones. */
-  constructor(rows: number | RowChoice) {
+  readonly #pieces: (piece: Piece) => void;
+
+  /** `rows`: at most so many of each result, or which ones; `pieces`: is given those of requests. */
+  constructor(rows: number | RowChoice, pieces: (piece: Piece) => void = () => {}) {
+    this.#pieces = pieces;
     this.#stream = new ResultStream(typeof rows === "number" ? (_unit, row) => row < rows : rows);
   }
 
@@ -100,9 +116,26 @@ export class TranscriptReader {
   entry({ kind, at, bytes }: RecordingEntry): void {
     if (kind === "event") this.#event(parse(bytes));
     else if (kind === "backend") this.#stream.feed(bytes);
+    else if (kind === "frontend") this.#piece(bytes);
     // Frames to the database are left out when a secret may stand in them: the statement's event has the rest.
-    else if (kind === "elided" && bytes[0] === ENTRY_KINDS.backend) this.#elided = true;
+    else if (kind === "elided" && (bytes[0] === ENTRY_KINDS.backend || this.#requests)) this.#elided = true;
     else if (kind === "note") this.#note(at, parse(bytes));
+  }
+
+  /** Whether this is a session of requests: what goes to the connector beside events are pieces then. */
+  get #requests(): boolean {
+    const protocol = this.#statements.at(-1)?.protocol;
+    return protocol === "kubernetes" || protocol === "http";
+  }
+
+  #piece(bytes: Uint8Array): void {
+    if (!this.#requests) return;
+    const piece = readPiece(bytes);
+    const statement = piece === null ? undefined : this.#open.get(piece.n);
+    if (piece === null || !statement) return;
+    if (piece.kind === "asked" || piece.kind === "answered") statement[piece.kind] += piece.bytes.length;
+    else statement.casts += 1;
+    this.#pieces(piece);
   }
 
   #note(at: number, note: Record<string, unknown> | null): void {
@@ -127,6 +160,9 @@ export class TranscriptReader {
           outcome: null,
           results: [],
           casts: 0,
+          sent: (event as { body?: SentBody | null }).body ?? null,
+          asked: 0,
+          answered: 0,
         };
         this.#statements.push(statement);
         this.#open.set(n, statement);

@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Identity, Task } from "../../policies/task.ts";
 import { MessageReader, packMessage } from "../../wire/kubernetes/channels.ts";
+import { encodePiece } from "../../wire/pieces.ts";
 import { serveHttp } from "../../worker/gateway/http.ts";
 import { serveKubernetes } from "../../worker/gateway/kubernetes.ts";
 import { ChannelError, RequestChannel } from "../../worker/gateway/request-channel.ts";
@@ -24,6 +25,8 @@ interface Env {
 
 export class DoorSession extends DurableObject<Env> {
   readonly #idle: RequestChannel[] = [];
+  /** The first connection of a session, which takes what is recorded. */
+  #recording: RequestChannel | null = null;
   readonly #waiting: ((channel: RequestChannel) => void)[] = [];
   readonly #ledger = new RequestLedger();
   readonly #events: RequestEvent[] = [];
@@ -31,7 +34,7 @@ export class DoorSession extends DurableObject<Env> {
 
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    if (url.pathname === "/connector") return this.#connector();
+    if (url.pathname === "/connector" || url.pathname === "/recording") return this.#connector(url.pathname);
     if (url.pathname === "/events") return Response.json(this.#events);
     if (url.pathname === "/revoke") {
       this.#revoked = { code: "GRANT_REVOKED", message: "the grant was revoked" };
@@ -101,7 +104,7 @@ export class DoorSession extends DurableObject<Env> {
     });
   }
 
-  #connector(): Response {
+  #connector(room: string): Response {
     const pair = new WebSocketPair();
     const server = pair[1];
     server.binaryType = "arraybuffer";
@@ -109,9 +112,15 @@ export class DoorSession extends DurableObject<Env> {
     const channel = new RequestChannel(
       (message) => server.send(message),
       (code, reason) => server.close(code, reason),
+      () => 0,
+      () => (server as { bufferedAmount?: number }).bufferedAmount ?? 0,
     );
     server.addEventListener("message", ({ data }) => channel.message(data as ArrayBuffer | string));
     server.addEventListener("close", () => channel.closed());
+    if (room === "/recording") {
+      this.#recording = channel;
+      return new Response(null, { status: 101, webSocket: pair[0] });
+    }
     channel.onIdle = () => {
       if (!channel.dead) this.#free(channel);
     };
@@ -158,10 +167,12 @@ export class DoorSession extends DurableObject<Env> {
           });
         });
       },
-      record: (event, channel) => {
+      record: (event) => {
         this.#events.push(event);
-        channel?.record(event);
+        this.#recording?.record({ ...event });
       },
+      keep: (piece) => this.#recording?.keep(encodePiece(piece)),
+      lag: () => this.#recording?.unsent ?? 0,
     };
   }
 }
@@ -182,7 +193,9 @@ export default {
         { status: 401 },
       );
     }
-    const found = /^\/(?:k8s|http|events|revoke|connector|relay)\/([a-z0-9-]+)(\/.*)?$/.exec(url.pathname);
+    const found = /^\/(?:k8s|http|events|revoke|connector|recording|relay)\/([a-z0-9-]+)(\/.*)?$/.exec(
+      url.pathname,
+    );
     if (!found || !Object.hasOwn(env.TASKS, found[1]!)) return new Response("no such task", { status: 404 });
     const stub = env.SESSION.getByName(found[1]!);
     const [, room] = url.pathname.split("/");

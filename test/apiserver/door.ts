@@ -5,16 +5,22 @@ import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import WebSocket from "ws";
 import type { Task } from "../../policies/task.ts";
-import { type HttpTarget, RequestServer } from "../../tunnel-connector/http-requests.ts";
+import { type HttpTarget, RequestServer, type RequestSocket } from "../../tunnel-connector/http-requests.ts";
+import { RecordingServer } from "../../tunnel-connector/request-recording.ts";
 import { makeCertificates } from "../../wire/certificate.ts";
+import { type Piece, readPiece } from "../../wire/pieces.ts";
 
 export interface Door {
   /** `https://127.0.0.1:<port>`. */
   readonly url: string;
   readonly ca: string;
   readonly token: string;
-  /** Facts that reached the connectors' recordings. */
-  readonly recorded: Record<string, unknown>[];
+  /** Messages that reached the connectors' recordings, as they came. */
+  readonly recorded: (Uint8Array | string)[];
+  /** Those that are facts. */
+  facts(): Record<string, unknown>[];
+  /** Those that are pieces of what passed. */
+  pieces(): Piece[];
   /** Calls a path of the door's own (events, revoke). */
   call(path: string): Promise<unknown>;
   close(): Promise<void>;
@@ -53,13 +59,14 @@ export async function startDoor(
   );
   const ready = await miniflare.ready;
   const url = `https://127.0.0.1:${ready.port}`;
-  const facts: string[] = [];
+  const recorded: (Uint8Array | string)[] = [];
   let closed = false;
   const open = new Set<WebSocket>();
 
-  const connect = (name: string, target: HttpTarget): Promise<void> =>
+  const connect = (name: string, target: HttpTarget | null): Promise<void> =>
     new Promise((resolve, reject) => {
-      const socket = new WebSocket(`${url.replace("https", "wss")}/connector/${name}`, {
+      const room = target === null ? "recording" : "connector";
+      const socket = new WebSocket(`${url.replace("https", "wss")}/${room}/${name}`, {
         ca: made.authority,
         headers: { authorization: `Bearer ${token}` },
         perMessageDeflate: false,
@@ -67,16 +74,14 @@ export async function startDoor(
       } as WebSocket.ClientOptions);
       socket.binaryType = "nodebuffer";
       open.add(socket);
-      const server = new RequestServer(
-        {
-          send: (message) => {
-            if (socket.readyState === WebSocket.OPEN) socket.send(message);
-          },
-          close: (code, reason) => socket.close(code, reason),
+      const end: RequestSocket = {
+        send: (message) => {
+          if (socket.readyState === WebSocket.OPEN) socket.send(message);
         },
-        target,
-        { fact: (message) => facts.push(message), reached: () => Promise.resolve() },
-      );
+        close: (code, reason) => socket.close(code, reason),
+      };
+      const add = (message: Uint8Array | string) => void recorded.push(message);
+      const server = target === null ? new RecordingServer(end, { add }) : new RequestServer(end, target);
       socket.on("open", () => resolve());
       socket.on("message", (data: Buffer, binary: boolean) =>
         server.message(binary ? data : data.toString()),
@@ -90,6 +95,7 @@ export async function startDoor(
       });
     });
   for (const [name, target] of Object.entries(targets)) {
+    await connect(name, null);
     await Promise.all(Array.from({ length: sockets }, () => connect(name, target)));
   }
   const { request } = await import("node:https");
@@ -97,9 +103,11 @@ export async function startDoor(
     url,
     ca: made.authority,
     token,
-    get recorded() {
-      return facts.map((message) => JSON.parse(message).event as Record<string, unknown>);
-    },
+    recorded,
+    facts: () =>
+      recorded.flatMap((message) => (typeof message === "string" ? [JSON.parse(message).event] : [])),
+    pieces: () =>
+      recorded.flatMap((message) => (typeof message === "string" ? [] : (readPiece(message) ?? []))),
     call: (path) =>
       new Promise((resolve, reject) => {
         const call = request(

@@ -2,6 +2,7 @@
 import type { Miniflare } from "miniflare";
 import type { GateEvent } from "../../policies/postgres/gate-types.ts";
 import { compress } from "../../tunnel-connector/compress.ts";
+import { encodePiece } from "../../wire/pieces.ts";
 import {
   commandComplete,
   dataRow,
@@ -70,7 +71,14 @@ export class MadeSession {
     };
     const protocol = cast.length > 0 ? "kubernetes" : "simple";
     this.event({ t: "statement", n, protocol, text, decision, at: this.#at });
-    for (const line of cast) this.event({ t: "cast", n, line });
+    for (const line of cast) {
+      const value = JSON.parse(line) as { version: number } | [number, string, string];
+      if (!Array.isArray(value)) this.event({ t: "cast", n, line: value });
+      else {
+        const bytes = encoder.encode(value[2]);
+        this.#add("frontend", encodePiece({ kind: "stdout", n, ms: value[0] * 1000, bytes }));
+      }
+    }
     let count = 0;
     if (columns.length > 0) {
       const fields = columns.map((name) => ({ name, tableOid: plain.includes(name) ? 16_400 : 0 }));

@@ -1,9 +1,12 @@
 /**
  * Terminal recordings as asciicast v2 (docs.asciinema.org/manual/asciicast/v2): a header line, then
- * `[seconds, "o" | "i" | "r", text]`. What is typed is masked for credentials; output comes masked. Multi-byte
- * characters cut between two frames are put together again.
+ * `[seconds, "o" | "i" | "r", text]`. They are put together when a recording is read, from its events (the header and
+ * the terminal's sizes) and the pieces of the process's streams.
  */
-import { SecretMasker } from "../http/secrets.ts";
+import type { Piece } from "../pieces.ts";
+
+/** A line as JSON: the header, or the terminal's new size. */
+export type CastLine = Readonly<Record<string, unknown>> | readonly [number, "r", string];
 
 export interface CastHeader {
   readonly width: number;
@@ -14,58 +17,30 @@ export interface CastHeader {
   readonly title: string;
 }
 
-/** A line as JSON: the header, or an event. */
-export type CastLine = Readonly<Record<string, unknown>> | readonly [number, "o" | "i" | "r", string];
+/** The first line of one. */
+export function castHeader({ width, height, timestamp, command, title }: CastHeader): CastLine {
+  return { version: 2, width, height, timestamp, command: printable(command), title: printable(title) };
+}
 
-/** Writes one recording. `now` in milliseconds since the start. */
-export class CastWriter {
-  readonly #emit: (line: CastLine) => void;
-  readonly #typed = new SecretMasker();
-  readonly #texts: Record<"stdout" | "stderr" | "stdin", TextDecoder> = {
-    stdout: new TextDecoder(),
-    stderr: new TextDecoder(),
-    stdin: new TextDecoder(),
-  };
+/** The terminal's new size, characters. `ms` since the start. */
+export function castResize(columns: number, rows: number, ms: number): CastLine {
+  return [ms / 1000, "r", `${columns}x${rows}`];
+}
 
-  constructor(header: CastHeader, emit: (line: CastLine) => void) {
-    this.#emit = emit;
-    emit({
-      version: 2,
-      width: header.width,
-      height: header.height,
-      timestamp: header.timestamp,
-      command: printable(header.command),
-      title: printable(header.title),
-    });
+/** The lines of one terminal, in the order of the recording. Characters that were cut are put together again. */
+export class CastReader {
+  readonly lines: string[] = [];
+  readonly #texts = { stdout: new TextDecoder(), stderr: new TextDecoder(), stdin: new TextDecoder() };
+
+  line(line: unknown): void {
+    this.lines.push(JSON.stringify(line));
   }
 
-  /** Output of the process, masked already. */
-  output(stream: "stdout" | "stderr", bytes: Uint8Array, now: number): void {
-    this.#write("o", stream, bytes, now);
-  }
-
-  /** What the user typed or sent. */
-  input(bytes: Uint8Array, now: number): void {
-    this.#write("i", "stdin", this.#typed.push(bytes), now);
-  }
-
-  /** The terminal's new size, characters. */
-  resize(columns: number, rows: number, now: number): void {
-    this.#emit([now / 1000, "r", `${columns}x${rows}`]);
-  }
-
-  /** Writes what was held back. */
-  end(now: number): void {
-    this.#write("i", "stdin", this.#typed.flush(), now);
-    for (const stream of ["stdout", "stderr", "stdin"] as const) {
-      const rest = this.#texts[stream].decode();
-      if (rest !== "") this.#emit([now / 1000, stream === "stdin" ? "i" : "o", rest]);
-    }
-  }
-
-  #write(kind: "o" | "i", stream: "stdout" | "stderr" | "stdin", bytes: Uint8Array, now: number): void {
-    const text = this.#texts[stream].decode(bytes, { stream: true });
-    if (text !== "") this.#emit([now / 1000, kind, text]);
+  /** Pieces of bodies are left out. */
+  piece({ kind, ms, bytes }: Piece): void {
+    if (kind === "asked" || kind === "answered") return;
+    const text = this.#texts[kind].decode(bytes, { stream: true });
+    if (text !== "") this.lines.push(JSON.stringify([ms / 1000, kind === "stdin" ? "i" : "o", text]));
   }
 }
 

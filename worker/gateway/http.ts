@@ -2,7 +2,7 @@
  * The door to a plain HTTP API: decided on method, path and query keys, sent upstream as it was read with headers by
  * allow-list, answered with the rule's field masks. The connector adds its own credential.
  */
-import { HttpAnswerFilter, isJson, masksOf } from "../../policies/http/answer.ts";
+import { HttpAnswerFilter, isJson, masksOf, recordedHttpBody } from "../../policies/http/answer.ts";
 import { decideHttp, type HttpPermit } from "../../policies/http/decide.ts";
 import {
   answerHeaderNames,
@@ -11,6 +11,7 @@ import {
   requestHeaderNames,
 } from "../../wire/http/headers.ts";
 import { heldText } from "./held-text.ts";
+import { AnswerKeeper, isTextType, keepAsked } from "./request-bodies.ts";
 import { ChannelError } from "./request-channel.ts";
 import {
   exchange,
@@ -49,7 +50,7 @@ export async function serveHttp(
     ledger.denied += 1;
     const text = `${request.method} ${pathname}${search}`.slice(0, 2000);
     const decision = { effect: "deny", reason, message, rule } as const;
-    host.record({ t: "statement", n, protocol: "http", text, decision, at: host.now() }, null);
+    host.record({ t: "statement", n, protocol: "http", text, body: null, decision, at: host.now() });
     return problem(status, reason, message, hint, rule);
   };
   if (over !== null) return refuse(403, over.code, over.message, null);
@@ -82,7 +83,7 @@ export async function serveHttp(
         );
       }
       const waiting = { effect: "hold", reason: "NEEDS_APPROVAL", message: "", rule: at } as const;
-      host.record({ t: "statement", n, protocol: "http", text, decision: waiting, at: started }, null);
+      host.record({ t: "statement", n, protocol: "http", text, body: null, decision: waiting, at: started });
       const patience = HOLD_PATIENCE;
       const verdict = await host.hold({
         ...{ n, text: heldText(text, body, false), rule: at },
@@ -101,10 +102,17 @@ export async function serveHttp(
   } catch (error) {
     const fault = faultOf(error);
     const now = host.now();
-    host.record(
-      { t: "outcome", n, ok: false, status: 0, rows: 0, bytes: 0, masked: [], ms: now - started, at: now },
-      null,
-    );
+    host.record({
+      t: "outcome",
+      n,
+      ok: false,
+      status: 0,
+      rows: 0,
+      bytes: 0,
+      masked: [],
+      ms: now - started,
+      at: now,
+    });
     return problem(fault.status, fault.code, fault.message, null, null);
   }
 }
@@ -129,18 +137,28 @@ async function forward(
   const channel = await host.channel();
   const text = `${permit.method} ${permit.target}`;
   const decision = { effect: "allow", reason: permit.reason, message: "", rule: rule.at } as const;
-  host.record({ t: "statement", n, protocol: "http", text, decision, at: started }, channel);
+  const asked = keepAsked(
+    host,
+    n,
+    body.length,
+    recordedHttpBody(rule, request.headers.get("content-type"), body),
+  );
+  const sent = asked?.body ?? null;
+  host.record({ t: "statement", n, protocol: "http", text, body: sent, decision, at: started });
+  asked?.keep();
   const head = { method: permit.method, target: permit.target, headers, upgrade: null, caller: host.caller };
   const answer = await exchange(channel, head, body);
   const { status } = answer.head;
   const filter = tree === null ? null : new HttpAnswerFilter(tree);
+  const kept = isTextType(headerOf(answer, "content-type")) ? new AnswerKeeper(host, n, started) : null;
   let bytes = 0;
   const outcome = (ok: boolean) => {
+    kept?.end();
     ledger.open.delete(cut);
     ledger.bytes += bytes;
     const now = host.now();
     const masked = [...(filter?.masked ?? [])];
-    host.record({ t: "outcome", n, ok, status, rows: 0, bytes, masked, ms: now - started, at: now }, null);
+    host.record({ t: "outcome", n, ok, status, rows: 0, bytes, masked, ms: now - started, at: now });
   };
   let cut: (code: string, message: string) => void = () => {};
   const withhold = (code: string, message: string) => {
@@ -168,7 +186,10 @@ async function forward(
         if (!result.ok) throw new ChannelError(result.fault, "the target's answer cannot be shown");
         parts = result.bytes;
       }
-      for (const part of parts) bytes += part.length;
+      for (const part of parts) {
+        bytes += part.length;
+        kept?.take(part);
+      }
       if (limit !== null && ledger.bytes + bytes > limit) {
         throw new ChannelError("LIMIT_BYTES", `the task ${host.task.name} allows ${limit} bytes a session`);
       }

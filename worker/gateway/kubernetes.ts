@@ -1,48 +1,34 @@
 /**
  * The door to a cluster: each request is read once, decided under the session's task, sent upstream as it was read,
- * and its answer shown as the task shows it. Streams (exec, attach, port-forward) are in kubernetes-streams.ts.
+ * and its answer shown as the task shows it (kubernetes-forward.ts). Streams (exec, attach, port-forward) are in
+ * kubernetes-stream.ts.
  */
-import { AnswerFilter, hidesValues, MAX_OBJECT } from "../../policies/kubernetes/answer.ts";
-import { scrubStatus } from "../../policies/kubernetes/answer-status.ts";
+import { MAX_OBJECT } from "../../policies/kubernetes/answer.ts";
 import { checkBody, MAX_BODY } from "../../policies/kubernetes/body.ts";
-import {
-  decideKube,
-  isWriteVerb,
-  type KubePermit,
-  type KubeRefusal,
-  settle,
-} from "../../policies/kubernetes/decide.ts";
+import { decideKube, isWriteVerb, type KubeRefusal, settle } from "../../policies/kubernetes/decide.ts";
 import { answerReview } from "../../policies/kubernetes/review.ts";
-import { SecretMasker } from "../../wire/http/secrets.ts";
-import { type BodyType, bodyType, responseHeaders, upstreamHeaders } from "../../wire/kubernetes/headers.ts";
+import { type BodyType, bodyType } from "../../wire/kubernetes/headers.ts";
 import {
   isUpgradeVerb,
   type KubeRequest,
   readKubeRequest,
   upstreamTarget,
 } from "../../wire/kubernetes/request.ts";
-import { failure } from "../../wire/kubernetes/status.ts";
 import { heldText } from "./held-text.ts";
-import { serveStream } from "./kubernetes-streams.ts";
-import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
+import { forwardKubernetes, recordStatement } from "./kubernetes-forward.ts";
+import { json, refusal } from "./kubernetes-refusal.ts";
+import { serveStream } from "./kubernetes-stream.ts";
+import { ChannelError } from "./request-channel.ts";
 import {
-  type Beat,
+  concat,
   exchange,
   faultOf,
   HOLD_PATIENCE,
-  headerOf,
-  passHeaders,
   type RequestHost,
   type RequestLedger,
   readAnswer,
   readBody,
-  shownStream,
 } from "./requests.ts";
-
-/** A space between two events: readers of JSON pass over it, line by line or as a stream. */
-const WATCH_BEAT: Beat = { bytes: new TextEncoder().encode(" "), afterMs: 5000 };
-/** Largest error body that is read, bytes. */
-const MAX_ERROR = 256 * 1024;
 
 /** Serves one request. `pathname` is what stands behind the cluster's mount point. */
 export async function serveKubernetes(
@@ -66,7 +52,13 @@ export async function serveKubernetes(
   ) => {
     ledger.denied += 1;
     const decision = { effect: "deny", reason, message, rule } as const;
-    host.record({ t: "statement", n, protocol: "kubernetes", text: asked, decision, at: host.now() }, null);
+    host.record({
+      ...{ t: "statement", n, protocol: "kubernetes" },
+      text: asked,
+      body: null,
+      decision,
+      at: host.now(),
+    });
     return refusal(status, reason, message, rule, hint);
   };
   const denied = (found: KubeRefusal) =>
@@ -111,7 +103,14 @@ export async function serveKubernetes(
       return refuse(413, "BODY_TOO_LARGE", `the body is larger than ${MAX_BODY} bytes`, first.rule);
     if (first.effect === "answer") return review(host, read.request, body, type, n);
     const checked = checkBody(host.task, first, type, body);
-    if (checked.effect === "deny") return denied(checked);
+    if (checked.effect === "deny") {
+      ledger.denied += 1;
+      const { reason, message, rule } = checked;
+      const decision = { effect: "deny", reason, message, rule } as const;
+      const statement = { t: "statement", n, protocol: "kubernetes", text: asked, body: null } as const;
+      recordStatement(host, { ...statement, decision, at: started }, first, type, body);
+      return refusal(checked.status, reason, message, rule, checked.hint);
+    }
     if (checked.rule !== null && read.request.name === "") {
       permit = { ...first, effect: checked.effect, rule: checked.rule.at, rules: [checked.rule] };
     }
@@ -138,9 +137,17 @@ export async function serveKubernetes(
     }
     if (held !== null) {
       const waiting = { effect: "hold", reason: "NEEDS_APPROVAL", message: "", rule: permit.rule } as const;
-      host.record({ t: "statement", n, protocol: "kubernetes", text, decision: waiting, at: started }, null);
+      host.record({
+        t: "statement",
+        n,
+        protocol: "kubernetes",
+        text,
+        body: null,
+        decision: waiting,
+        at: started,
+      });
     }
-    // A stream waits with its socket open, where the client can be told; see kubernetes-streams.ts.
+    // A stream waits with its socket open, where the client can be told; see kubernetes-stream.ts.
     if (held !== null && !stream) {
       const verdict = await host.hold!({ ...held, patience: HOLD_PATIENCE });
       const late = host.permit();
@@ -154,173 +161,32 @@ export async function serveKubernetes(
       }
     }
     const decision = { effect: "allow", reason: permit.reason, message: "", rule: permit.rule } as const;
-    const statement = { t: "statement", n, protocol: "kubernetes", text, decision, at: started } as const;
+    const statement = {
+      t: "statement",
+      n,
+      protocol: "kubernetes",
+      text,
+      body: null,
+      decision,
+      at: started,
+    } as const;
     if (stream) return await serveStream(host, ledger, request, permit, statement, held);
-    return await forward(host, ledger, request, permit, type, body, statement);
+    return await forwardKubernetes(host, ledger, request, permit, type, body, statement);
   } catch (error) {
     const fault = faultOf(error);
-    host.record(
-      {
-        t: "outcome",
-        n,
-        ok: false,
-        status: 0,
-        rows: 0,
-        bytes: 0,
-        masked: [],
-        ms: host.now() - started,
-        at: host.now(),
-      },
-      null,
-    );
+    host.record({
+      t: "outcome",
+      n,
+      ok: false,
+      status: 0,
+      rows: 0,
+      bytes: 0,
+      masked: [],
+      ms: host.now() - started,
+      at: host.now(),
+    });
     return refusal(fault.status, fault.code, fault.message, null, null);
   }
-}
-
-async function forward(
-  host: RequestHost,
-  ledger: RequestLedger,
-  request: Request,
-  permit: KubePermit,
-  type: BodyType,
-  body: Uint8Array | null,
-  statement: Parameters<RequestHost["record"]>[0] & { t: "statement" },
-): Promise<Response> {
-  const upstream = withObjects(permit.request);
-  const headers = upstreamHeaders(
-    upstream,
-    request.headers,
-    body === null || body.length === 0 ? "none" : type,
-    false,
-  );
-  if (!headers.ok)
-    return refusal(headers.refusal.status, headers.refusal.code, headers.refusal.message, null, null);
-  const channel = await host.channel();
-  host.record(statement, channel);
-  const answer = await exchange(
-    channel,
-    {
-      method: upstream.method,
-      target: upstreamTarget(upstream),
-      headers: [...headers.headers, ...lengthOf(body)] as [string, string][],
-      upgrade: null,
-      caller: host.caller,
-    },
-    body,
-  );
-  const { status } = answer.head;
-  const filter = new AnswerFilter(permit);
-  let bytes = 0;
-  const outcome = (ok: boolean) => {
-    ledger.open.delete(cut);
-    ledger.rows += filter.stats.objects;
-    ledger.bytes += bytes;
-    const { objects, masked } = filter.stats;
-    const ms = host.now() - statement.at;
-    const at = host.now();
-    host.record(
-      { t: "outcome", n: statement.n, ok, status, rows: objects, bytes, masked: [...masked], ms, at },
-      null,
-    );
-  };
-  let cut: (code: string, message: string) => void = () => {};
-  const whole = (code: number, shown: Uint8Array, ok: boolean) => {
-    bytes = shown.length;
-    outcome(ok);
-    const out = passHeaders(answer, responseHeaders);
-    out.set("content-type", "application/json");
-    return new Response(request.method === "HEAD" ? null : (shown as BodyInit), {
-      status: code,
-      headers: out,
-    });
-  };
-  const withhold = (code: string, message: string) => {
-    channel.abort(code, message);
-    outcome(false);
-    return refusal(code === "OBJECT_NOT_GRANTED" ? 403 : 502, code, message, permit.rule, null);
-  };
-
-  if (status === 304 && permit.reason === "DISCOVERY") {
-    await readAnswer(answer, 0);
-    outcome(true);
-    return new Response(null, { status, headers: passHeaders(answer, responseHeaders) });
-  }
-  // K6: a redirect is followed by nobody. A 1xx cannot be the end of an answer.
-  if (status < 200 || (status >= 300 && status < 400)) {
-    return withhold("TARGET_REDIRECT", "the API server answered with a redirect, which is not followed");
-  }
-  if (status >= 400) {
-    const error = await readAnswer(answer, MAX_ERROR);
-    if (error === null) return withhold("ANSWER_TOO_LARGE", "the API server's error is too large");
-    return whole(status, scrubStatus(error, hidesValues(permit)), false);
-  }
-  const media = (headerOf(answer, "content-type") ?? "").split(";")[0]!.trim();
-  const { verb } = permit.request;
-  if (permit.reason !== "DISCOVERY" && verb !== "logs" && media !== "application/json") {
-    return withhold("ANSWER_NOT_JSON", "the API server did not answer with JSON");
-  }
-  const streamed = verb === "list" || verb === "watch" || verb === "logs" || permit.reason === "DISCOVERY";
-  if (!streamed) {
-    const object = await readAnswer(answer, MAX_OBJECT);
-    if (object === null) return withhold("OBJECT_TOO_LARGE", `the object is larger than ${MAX_OBJECT} bytes`);
-    const parts: Uint8Array[] = [];
-    for (const result of [filter.push(object), filter.end()]) {
-      if (!result.ok) {
-        const message =
-          result.fault === "OBJECT_NOT_GRANTED"
-            ? `the task ${host.task.name} does not allow ${verb} of this object`
-            : "the API server's answer cannot be shown";
-        return withhold(result.fault, message);
-      }
-      parts.push(...result.bytes);
-    }
-    return whole(status, join(parts), true);
-  }
-  const show = shower(permit, filter, ledger, host, (size) => {
-    bytes += size;
-  });
-  const shown = shownStream(answer, channel, show, outcome, verb === "watch" ? WATCH_BEAT : null);
-  cut = shown.cut;
-  ledger.open.add(cut);
-  const out = passHeaders(answer, responseHeaders);
-  if (verb === "logs") out.set("content-type", "text/plain");
-  // Compression on the way would hold lines back until its block is full.
-  if (verb === "logs" || verb === "watch") {
-    out.set("content-encoding", "identity");
-    out.set("cache-control", "no-store, no-transform");
-  }
-  return new Response(request.method === "HEAD" ? null : shown.stream, { status, headers: out });
-}
-
-/** How the chunks of a streamed answer are shown. */
-function shower(
-  permit: KubePermit,
-  filter: AnswerFilter,
-  ledger: RequestLedger,
-  host: RequestHost,
-  count: (bytes: number) => void,
-): (chunk: Uint8Array | null) => readonly Uint8Array[] {
-  const counted = (parts: readonly Uint8Array[]) => {
-    for (const part of parts) count(part.length);
-    const { rows } = host.task.limits;
-    if (rows !== null && ledger.rows + filter.stats.objects > rows) {
-      throw new ChannelError("LIMIT_ROWS", `the task ${host.task.name} allows ${rows} rows a session`);
-    }
-    return parts;
-  };
-  if (permit.reason === "DISCOVERY") return (chunk) => counted(chunk === null ? [] : [chunk]);
-  if (permit.request.verb === "logs") {
-    const masker = new SecretMasker();
-    return (chunk) => {
-      const part = chunk === null ? masker.flush() : masker.push(chunk);
-      return counted(part.length === 0 ? [] : [part]);
-    };
-  }
-  return (chunk) => {
-    const result = chunk === null ? filter.end() : filter.push(chunk);
-    if (!result.ok) throw new ChannelError(result.fault, "the API server's answer cannot be shown");
-    return counted(result.bytes);
-  };
 }
 
 function review(
@@ -333,7 +199,7 @@ function review(
   const answer = answerReview(host.task, host.identity, request, body, type === "protobuf");
   const decision = { effect: "answer", reason: "SELF_REVIEW", message: "", rule: null } as const;
   const text = `${request.method} ${upstreamTarget(request)}`;
-  host.record({ t: "statement", n, protocol: "kubernetes", text, decision, at: host.now() }, null);
+  host.record({ t: "statement", n, protocol: "kubernetes", text, body: null, decision, at: host.now() });
   if (answer === null) return refusal(400, "BODY_NOT_READ", "the review cannot be read", null, null);
   return json(201, answer);
 }
@@ -366,54 +232,10 @@ async function labelsOf(host: RequestHost, request: KubeRequest): Promise<Record
   }
 }
 
-/** Rows are decided by their object, so a Table must have it. */
-function withObjects(request: KubeRequest): KubeRequest {
-  const query = request.query.filter(([key, value]) => key !== "includeObject" || value !== "None");
-  return query.length === request.query.length ? request : { ...request, query };
-}
-
 /** What an approval is bound to: method, target and body. */
 async function digestOf(text: string, body: Uint8Array | null): Promise<string> {
   const head = new TextEncoder().encode(`${text}\n`);
-  const bytes = join([head, body ?? new Uint8Array(0)]);
+  const bytes = concat([head, body ?? new Uint8Array(0)]);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
   return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
-
-/** A refusal as kubectl prints it. */
-export function refusal(
-  status: number,
-  reason: string,
-  message: string,
-  rule: string | null,
-  hint: string | null,
-): Response {
-  const where = rule === null ? "" : ` [${rule}]`;
-  const text = `${message}${hint === null ? "" : `; ${hint}`} (${reason})${where}`;
-  return json(status, failure(status, text));
-}
-
-function json(status: number, value: unknown): Response {
-  const headers = {
-    "content-type": "application/json",
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-  };
-  return new Response(JSON.stringify(value), { status, headers });
-}
-
-function lengthOf(body: Uint8Array | null): [string, string][] {
-  return body === null ? [] : [["content-length", String(body.length)]];
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
-export type { ChannelAnswer, RequestChannel };

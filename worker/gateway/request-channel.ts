@@ -37,6 +37,7 @@ export class RequestChannel {
   readonly #send: (message: Uint8Array | string) => void;
   readonly #close: (code: number, reason: string) => void;
   readonly #recorded: () => number;
+  readonly #unsent: () => number;
   #sender: FramedSender;
   #window = new ReceiveWindow();
   #n = 0;
@@ -53,10 +54,12 @@ export class RequestChannel {
     send: (message: Uint8Array | string) => void,
     close: (code: number, reason: string) => void,
     recorded: () => number = () => 0,
+    unsent: () => number = () => 0,
   ) {
     this.#send = send;
     this.#close = close;
     this.#recorded = recorded;
+    this.#unsent = unsent;
     this.#sender = new FramedSender(send);
   }
 
@@ -74,11 +77,21 @@ export class RequestChannel {
     return this.#window.held;
   }
 
-  /** Writes a fact for the recording; it stays before what is sent after it. Returns the message. */
+  /** Writes a fact for the recording. Returns the message. */
   record(event: Record<string, unknown>): string {
-    const message = JSON.stringify({ t: "record", event } satisfies RequestToConnector);
-    this.#sender.control(message);
+    const message = JSON.stringify({ t: "record", event });
+    this.#send(message);
     return message;
+  }
+
+  /** Writes a piece (wire/pieces.ts) for the recording. */
+  keep(piece: Uint8Array): void {
+    this.#send(piece);
+  }
+
+  /** Bytes that the socket has not sent yet. */
+  get unsent(): number {
+    return this.#unsent();
   }
 
   /** Sends the head of a request. Its body follows by `write` and `end`. */

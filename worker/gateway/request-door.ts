@@ -9,7 +9,7 @@ import type { Grant } from "../grants/grant.ts";
 import { type GrantsEnv, grantOwner, openGrant } from "../grants/open.ts";
 import { authenticate, type IdentityEnv } from "../identity/authenticate.ts";
 import { problem } from "./http.ts";
-import { refusal } from "./kubernetes.ts";
+import { refusal } from "./kubernetes-refusal.ts";
 import type { RequestObject } from "./request-object.ts";
 import { CONTEXT_HEADER, type RequestContext, requestObjectOf } from "./request-run.ts";
 

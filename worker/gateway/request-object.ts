@@ -3,6 +3,7 @@
  * policies, its connectors, its log and its recordings. The first connection of a session is its recording's: the
  * facts go there in one order, and a request on any other connection waits at the connector for those before it.
  */
+import { encodePiece, type Piece } from "../../wire/pieces.ts";
 import { RecordingRoots, type SegmentHeader } from "../../wire/recording.ts";
 import { recordSessionProgress } from "../audit/store.ts";
 import { bundle, findResource, findTask } from "../bundle.ts";
@@ -112,6 +113,18 @@ export class RequestObject extends RequestSession<Bindings> {
     if (!recording || recording.channel.dead || run !== this.run) return;
     const message = recording.channel.record(recordedFact(event));
     recording.roots.add("event", new TextEncoder().encode(message));
+  }
+
+  protected override keep(run: RequestRun, piece: Piece): void {
+    const recording = this.#recording;
+    if (!recording || recording.channel.dead || run !== this.run) return;
+    const message = encodePiece(piece);
+    recording.channel.keep(message);
+    recording.roots.add("frontend", message);
+  }
+
+  protected override get lag(): number {
+    return this.#recording?.channel.unsent ?? 0;
   }
 
   protected override get written(): number {

@@ -6,6 +6,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Task } from "../../policies/task.ts";
+import type { Piece } from "../../wire/pieces.ts";
 import { CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
 import { recordSessionEnd, recordSessionStart } from "../audit/store.ts";
@@ -16,7 +17,8 @@ import { withBudget } from "../sessions/opening.ts";
 import { upgraded } from "../sessions/sockets.ts";
 import { hex } from "../sessions/ticket.ts";
 import { problem, serveHttp } from "./http.ts";
-import { refusal, serveKubernetes } from "./kubernetes.ts";
+import { serveKubernetes } from "./kubernetes.ts";
+import { refusal } from "./kubernetes-refusal.ts";
 import { ChannelError, RequestChannel } from "./request-channel.ts";
 import { RequestHolds } from "./request-holds.ts";
 import {
@@ -73,8 +75,12 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
     return null;
   }
   /** Writes a fact to the session's recording. */
-  protected write(_run: RequestRun, event: RequestEvent, channel: RequestChannel | null): void {
-    channel?.record(event as unknown as Record<string, unknown>);
+  protected write(_run: RequestRun, _event: RequestEvent): void {}
+  /** Writes a piece of what passed to the session's recording. */
+  protected keep(_run: RequestRun, _piece: Piece): void {}
+  /** Bytes that wait on their way to the recording. */
+  protected get lag(): number {
+    return 0;
   }
   /** How many facts must be in the recording before the next request goes to the target. */
   protected get written(): number {
@@ -230,12 +236,14 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
           : { code: "TASK_CHANGED", message: "the task has changed" };
       },
       channel: () => this.#channel(run),
-      record: (event, channel) => {
+      record: (event) => {
         run.active = Date.now();
-        this.write(run, event, channel);
+        this.write(run, event);
         const told = eventOfRequest(event, run);
         if (told) this.outbox.add(told);
       },
+      keep: (piece) => this.keep(run, piece),
+      lag: () => this.lag,
       hold: (what) =>
         this.#holds.ask(grantOwner(this.env, context.grant), context.grant, run.id, context.approvals, what),
     };
@@ -308,6 +316,8 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
       (message) => server.send(message),
       (code, reason) => server.close(code, reason.slice(0, 100)),
       () => this.written,
+      // Not in every version of the runtime's types.
+      () => (server as { bufferedAmount?: number }).bufferedAmount ?? 0,
     );
     const { run } = this;
     let idle: ReturnType<typeof setTimeout> | null = null;

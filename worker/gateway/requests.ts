@@ -1,6 +1,7 @@
 /** What the gates for clusters and HTTP APIs share: their host, the events they record, bodies and streams. */
 import type { Identity, Task } from "../../policies/task.ts";
 import type { CastLine } from "../../wire/kubernetes/asciicast.ts";
+import type { Piece } from "../../wire/pieces.ts";
 import type { RequestHead } from "../../wire/requests.ts";
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
 
@@ -12,6 +13,8 @@ export type RequestEvent =
       readonly protocol: "kubernetes" | "http";
       /** `GET /api/v1/…`, as it goes upstream or as it was asked for when refused. */
       readonly text: string;
+      /** The body that was sent; null when there is none, or when it was refused unread. */
+      readonly body: SentBody | null;
       readonly decision: {
         readonly effect: "allow" | "deny" | "hold" | "answer";
         readonly reason: string;
@@ -32,10 +35,18 @@ export type RequestEvent =
       readonly ms: number;
       readonly at: number;
     }
-  /** One line of an asciicast of a stream. */
+  /** The header of a terminal's recording, or its new size; what it said is in pieces. */
   | { readonly t: "cast"; readonly n: number; readonly line: CastLine }
   | { readonly t: "forward"; readonly n: number; readonly port: number; readonly at: number }
   | { readonly t: "alarm"; readonly code: string; readonly message: string; readonly at: number };
+
+export type StatementEvent = Extract<RequestEvent, { readonly t: "statement" }>;
+
+/** A request's body: its size in bytes, and why not all of it is kept. */
+export interface SentBody {
+  readonly bytes: number;
+  readonly left: "cut" | "secret" | "binary" | null;
+}
 
 /** A request that waits for people. */
 export interface HeldRequest {
@@ -72,8 +83,12 @@ export interface RequestHost {
   channel(): Promise<RequestChannel>;
   /** Null while the grant holds; asked before each request and each message of a stream. */
   permit(): { readonly code: string; readonly message: string } | null;
-  /** For the audit log and, where a channel is given, for the recording before the request goes out. */
-  record(event: RequestEvent, channel: RequestChannel | null): void;
+  /** For the audit log and the recording: what is recorded before a request is there before it goes out. */
+  record(event: RequestEvent): void;
+  /** A piece of what passed, for the recording only. */
+  keep(piece: Piece): void;
+  /** Bytes that wait on their way to the recording. */
+  lag(): number;
   /** Asks people; without it whatever needs approval is refused. */
   hold?(what: HeldRequest): Promise<HoldAnswer>;
 }

@@ -44,6 +44,7 @@ export function details(
     ...(statement.decision.rewritten && statement.decision.rewritten !== statement.text
       ? [rewritten(statement.decision.rewritten)]
       : []),
+    ...bodies(statement, recording),
     ...statement.results.map((result, i) => resultPart(result, i, statement, recording)),
     ...(statement.casts > 0 ? [terminal(statement) as HTMLElement] : []),
   ];
@@ -95,6 +96,37 @@ function longText(text: string, sql: boolean): HTMLElement[] {
     more.remove();
   });
   return [block, more];
+}
+
+/** The request's body and its answer, as far as they are kept: read when they are opened. */
+function bodies(statement: PlayedStatement, recording: Recording): HTMLElement[] {
+  const { n, sent, asked, answered, outcome } = statement;
+  const part = (title: string, kept: number, which: "asked" | "answered"): HTMLElement => {
+    if (kept === 0) return el("p", { class: "soft" }, title);
+    const box = el("details", {}, el("summary", {}, title));
+    const open = async (): Promise<void> => {
+      try {
+        box.append(...longText(await recording.body(n, which), false));
+      } catch (error) {
+        box.append(el("p", {}, error instanceof Error ? error.message : "It cannot be read."));
+      }
+    };
+    box.addEventListener("toggle", () => void open(), { once: true });
+    return box;
+  };
+  const left = {
+    cut: ", of which the beginning is recorded",
+    secret: ", not recorded: it holds secret values",
+    binary: ", not recorded: it is not text",
+  };
+  const size = Math.max(outcome?.bytes ?? 0, answered);
+  const cut = answered < size ? `, of which ${count(answered)} are recorded` : "";
+  return [
+    ...(sent === null
+      ? []
+      : [part(`Body: ${count(sent.bytes)} bytes${sent.left ? left[sent.left] : ""}`, asked, "asked")]),
+    ...(answered === 0 ? [] : [part(`Answer: ${count(size)} bytes${cut}`, answered, "answered")]),
+  ];
 }
 
 function rewritten(text: string): HTMLElement {

@@ -10,6 +10,9 @@ import {
   type PlayedRow,
   ResultStream,
 } from "../../../policies/postgres/transcript-results.ts";
+import { CastReader } from "../../../wire/kubernetes/asciicast.ts";
+import { readPiece } from "../../../wire/pieces.ts";
+import type { RecordingEntry } from "../../../wire/recording.ts";
 import type { Segments } from "./segments.ts";
 
 /** One line of the player's list. */
@@ -38,8 +41,8 @@ export class Recording {
   readonly #reader = new TranscriptReader(() => false);
   /** State before each segment. */
   readonly #checkpoints: Checkpoint[] = [];
-  /** By the number of a statement with a terminal: first and last segment of it. */
-  readonly #casts = new Map<number, { first: number; last: number }>();
+  /** By the number of a statement with a terminal or bodies: first and last segment of them. */
+  readonly #kept = new Map<number, { first: number; last: number }>();
   #statements = 0;
   #facts = 0;
 
@@ -53,11 +56,11 @@ export class Recording {
     if (index >= this.segments.list.length) return false;
     const { header, entries } = await this.segments.read(index);
     this.#checkpoints.push(this.#reader.checkpoint);
-    const casting = new Map(this.#counts());
+    const before = new Map(this.#counts());
     for (const entry of entries) this.#reader.entry(entry);
-    for (const [n, casts] of this.#counts()) {
-      if (casts === (casting.get(n) ?? 0)) continue;
-      this.#casts.set(n, { first: this.#casts.get(n)?.first ?? index, last: index });
+    for (const [n, kept] of this.#counts()) {
+      if (kept === (before.get(n) ?? 0)) continue;
+      this.#kept.set(n, { first: this.#kept.get(n)?.first ?? index, last: index });
     }
     const { statements, facts, elided } = this.#reader.transcript;
     const fresh: Item[] = [
@@ -78,8 +81,11 @@ export class Recording {
   }
 
   *#counts(): Iterable<[number, number]> {
-    // Only the last statements can still be open: a terminal has its session to itself, or nearly.
-    for (const { n, casts } of this.#reader.transcript.statements.slice(-64)) if (casts > 0) yield [n, casts];
+    // Only the last statements can still be open: a session has at most so many requests at once.
+    for (const { n, casts, asked, answered } of this.#reader.transcript.statements.slice(-64)) {
+      const kept = casts + asked + answered;
+      if (kept > 0) yield [n, kept];
+    }
   }
 
   /** Rows `from` to `to` (not included) of a result. Reads the segments that hold them, and no others. */
@@ -113,18 +119,36 @@ export class Recording {
 
   /** The terminal of a statement as an asciicast (v2). */
   async cast(n: number): Promise<string> {
-    const range = this.#casts.get(n);
-    if (!range) return "";
-    const lines: string[] = [];
+    const cast = new CastReader();
+    await this.#each(n, ({ kind, bytes }) => {
+      const piece = kind === "frontend" ? readPiece(bytes) : null;
+      if (piece?.n === n) cast.piece(piece);
+      if (kind !== "event") return;
+      const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
+        event?: { t: string; n: number; line: unknown };
+      };
+      if (event?.t === "cast" && event.n === n) cast.line(event.line);
+    });
+    return cast.lines.length === 0 ? "" : `${cast.lines.join("\n")}\n`;
+  }
+
+  /** What is kept of a request's body, or of its answer. */
+  async body(n: number, which: "asked" | "answered"): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    await this.#each(n, ({ kind, bytes }) => {
+      const piece = kind === "frontend" ? readPiece(bytes) : null;
+      if (piece?.n === n && piece.kind === which) text += decoder.decode(piece.bytes, { stream: true });
+    });
+    return text + decoder.decode();
+  }
+
+  /** The entries of the segments that have something of a statement. */
+  async #each(n: number, take: (entry: RecordingEntry) => void): Promise<void> {
+    const range = this.#kept.get(n);
+    if (!range) return;
     for (let index = range.first; index <= range.last; index++) {
-      for (const { kind, bytes } of (await this.segments.read(index)).entries) {
-        if (kind !== "event") continue;
-        const { event } = JSON.parse(new TextDecoder().decode(bytes)) as {
-          event?: { t: string; n: number; line: unknown };
-        };
-        if (event?.t === "cast" && event.n === n) lines.push(JSON.stringify(event.line));
-      }
+      for (const entry of (await this.segments.read(index)).entries) take(entry);
     }
-    return `${lines.join("\n")}\n`;
   }
 }
