@@ -105,7 +105,7 @@ export class MadeSession {
     });
   }
 
-  #add(kind: "event" | "backend", bytes: Uint8Array): void {
+  #add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
     const full = this.#writer.add({ kind, at: this.#at, bytes });
     if (full) this.segments.push(full);
   }
