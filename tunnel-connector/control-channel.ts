@@ -15,8 +15,8 @@ import { EdgeRefusal, edgeSocket, opened } from "./edge-socket.ts";
 import type { ConnectorIdentity } from "./identity.ts";
 import type { Log } from "./log.ts";
 
-/** An answer to `ping` takes at most this long, milliseconds. */
-const PONG_MS = 10_000;
+/** After this silence behind a `ping` the edge is gone, milliseconds. */
+const PONG_MS = 15_000;
 /** Without an interval from the edge. */
 const HEARTBEAT_MS = 20_000;
 /** A connection that lasted this long starts the pauses anew. */
@@ -113,7 +113,8 @@ export class ControlChannel {
       if (heartbeat) clearInterval(heartbeat);
       heartbeat = setInterval(() => {
         socket.send("ping");
-        pong ??= setTimeout(() => socket.terminate(), PONG_MS);
+        // What came while this process was busy is read before the socket is given up.
+        pong ??= setTimeout(() => setImmediate(() => pong && socket.terminate()), PONG_MS);
       }, ms);
     };
     const closed = new Promise<string>((resolve) => {
@@ -121,11 +122,10 @@ export class ControlChannel {
     });
     socket.on("message", (data, binary) => {
       const text = String(data);
-      if (!binary && text === "pong") {
-        if (pong) clearTimeout(pong);
-        pong = null;
-        return;
-      }
+      // Whatever the edge says, it is there.
+      if (pong) clearTimeout(pong);
+      pong = null;
+      if (!binary && text === "pong") return;
       const parsed = binary ? null : parseEdgeControl(text);
       if (!parsed?.ok) {
         log("error", "edge not understood", { code: parsed?.code ?? "CONTROL_MALFORMED" });

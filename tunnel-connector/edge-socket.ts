@@ -39,7 +39,8 @@ export function edgeSocket(
     headers: { ...headers },
     perMessageDeflate: false,
     followRedirects: false,
-    handshakeTimeout: 10_000,
+    // Longer than the edge waits: when many sessions begin at once, it is the one that knows which came too late.
+    handshakeTimeout: 60_000,
     closeTimeout: 500,
     maxPayload: MAX_CONTROL_FRAME,
     skipUTF8Validation: true,
