@@ -66,6 +66,14 @@ export function compileTask(
       "remove it",
     );
   }
+  if (type !== "postgres" && task.session?.value.temporary_tables) {
+    reader.error(
+      "NOT_FOR_RESOURCE",
+      task.session.at,
+      "`temporary_tables` is for databases only",
+      "remove it",
+    );
+  }
   const functions = (task.functions ?? []).map(({ value, at }) => {
     const parts = parseQualified(value, "function");
     if (!("schema" in parts)) reader.error("BAD_NAME", at, parts.message, parts.fix);
@@ -109,6 +117,8 @@ export function compileTask(
       ttlMs: task.session?.value.ttl ?? HOUR,
       idleMs: task.session?.value.idle ?? HOUR / 6,
       maxConcurrent: task.session?.value.max_concurrent ?? null,
+      // As with `sealed`.
+      ...(task.session?.value.temporary_tables ? { temporaryTables: true as const } : {}),
     },
     approval: task.approval
       ? {

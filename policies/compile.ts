@@ -4,7 +4,7 @@
  */
 import { sealBundle } from "./bundle.ts";
 import { type CheckRows, compileTask } from "./compile-task.ts";
-import { type Expectation, peopleFile, resourcesFile, testFile } from "./model.ts";
+import { type Expectation, peopleFile, resourcesFile, testFile } from "./library-model.ts";
 import { nameFault } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { hasError, type Problem, sortProblems } from "./problem.ts";

@@ -1,8 +1,8 @@
 /**
- * The file formats of a task library, said once: resources.yaml, people.yaml, tasks/<task>.yaml and
- * tasks/<task>.test.yaml. The JSON Schemas and the tables of docs/policies.md are made from these shapes.
+ * The format of tasks/<task>.yaml, said once; library-model.ts has the files around it. The JSON Schemas and the tables
+ * of docs/policies.md are made from these shapes.
  */
-import { isMap, isSeq } from "yaml";
+import { isSeq } from "yaml";
 import { globFault } from "./glob.ts";
 import { parseHours } from "./hours.ts";
 import { fieldPathFault } from "./http/fields.ts";
@@ -31,7 +31,8 @@ import {
 import type { KubernetesVerb, ParamType } from "./task.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
-const name = parsed<string>("a name", (value) => nameFault(value) ?? { value }, {
+/** A name of this library: of a task, a resource, a connector, a person. */
+export const name = parsed<string>("a name", (value) => nameFault(value) ?? { value }, {
   type: "string",
   pattern: namePattern,
 });
@@ -47,7 +48,7 @@ const glob = parsed<string>("text with * and ?", (value) => globFault(value) ?? 
 const column = parsed<string>("a column name", (value) => columnFault(value) ?? { value });
 
 /** Groups are names from tokens, compared exactly; a pattern would match more than it seems to. */
-const group = parsed<string>("text: a group name", (value) =>
+export const group = parsed<string>("text: a group name", (value) =>
   value === "" || /[*?]/.test(value)
     ? { message: `\`${value}\` is not a group: groups are compared exactly`, fix: "name each group" }
     : { value },
@@ -73,7 +74,8 @@ const columns: Shape<readonly string[] | "*"> = {
   },
 };
 
-const claims = mapping("a claim", json);
+/** Claims of a token, by name. */
+export const claims = mapping("a claim", json);
 const workload = located(
   object("a workload", {
     issuer: required(text(500), "The token's `iss`, compared exactly."),
@@ -270,6 +272,7 @@ export const taskFields = {
         ttl: optional(duration, "Longest life of a session; 1h when left out."),
         idle: optional(duration, "It ends after so long without a statement; 10m when left out."),
         max_concurrent: optional(integer(1, 1000), "Open sessions of one grant at a time."),
+        temporary_tables: optional(boolean, "True: a session may make temporary tables for what it may see."),
       }),
     ),
     "How long a session lives.",
@@ -326,131 +329,6 @@ export const taskShapes = {
 function allowOf<T>(item: Shape<T>) {
   return required(located(list(located(item), 1)), "What may be done; everything else is refused.");
 }
-
-/** resources.yaml */
-export const resourcesFile = object("resources.yaml", {
-  version: required(version, "The version of this format."),
-  resources: required(
-    mapping(
-      "a resource",
-      object("a resource", {
-        type: required(choice(["postgres", "kubernetes", "http"]), "What it is."),
-        connector: required(located(name), "The connector that can open it."),
-      }),
-      nameFault,
-      { pattern: namePattern },
-    ),
-    "The resources by name.",
-  ),
-  connectors: optional(
-    list(name, 1),
-    "The connectors that are meant to exist: with this list a resource with another one is an error.",
-  ),
-});
-
-const person = {
-  groups: optional(list(group), "Groups in the person's token."),
-  claims: optional(claims, "Other claims of the token."),
-};
-
-/** people.yaml, the people of `wicket dev`. */
-export const peopleFile = object("people.yaml", {
-  version: required(version, "The version of this format."),
-  people: required(
-    mapping("a person", object("a person", person), nameFault, { pattern: namePattern }),
-    "The people by name.",
-  ),
-});
-
-/** `allow`, or a mapping with `deny`, `hold` or `allow` and `masked`. */
-const expectation: Shape<Expectation> = {
-  words: "allow, { deny: CODE }, { hold: true } or { allow: true, masked: [columns] }",
-  schema: {
-    anyOf: [
-      { const: "allow" },
-      {
-        type: "object",
-        properties: { deny: { type: "string" } },
-        required: ["deny"],
-        additionalProperties: false,
-      },
-      {
-        type: "object",
-        properties: { hold: { const: true } },
-        required: ["hold"],
-        additionalProperties: false,
-      },
-      {
-        type: "object",
-        properties: { allow: { const: true }, masked: { type: "array", items: { type: "string" } } },
-        required: ["allow"],
-        additionalProperties: false,
-      },
-    ],
-  },
-  read(node, reader, place) {
-    const word = scalar(node);
-    if (word === "allow") return { effect: "allow", masked: [] };
-    if (!isMap(node)) {
-      const message = `\`expect\` must be ${this.words}`;
-      return reader.error(
-        "WRONG_TYPE",
-        place,
-        message,
-        word === "deny" ? "name the code: { deny: CODE }" : null,
-      );
-    }
-    const parts = object("expect", {
-      allow: optional(boolean, "True."),
-      masked: optional(list(text(200)), "Columns that must be among the masked ones."),
-      deny: optional(text(100), "The reason code."),
-      hold: optional(boolean, "True."),
-    }).read(node, reader, place);
-    if (parts === undefined) return undefined;
-    const { allow, masked, deny, hold } = parts;
-    if (deny !== undefined && allow === undefined && hold === undefined && masked === undefined) {
-      return { effect: "deny", code: deny };
-    }
-    if (hold === true && allow === undefined && masked === undefined) return { effect: "hold" };
-    if (allow === true && hold === undefined) return { effect: "allow", masked: masked ?? [] };
-    return reader.error("BAD_VALUE", place, `\`expect\` must be ${this.words}`);
-  },
-};
-
-/** What a test expects of the decision. */
-export type Expectation =
-  | { readonly effect: "allow"; readonly masked: readonly string[] }
-  | { readonly effect: "deny"; readonly code: string }
-  | { readonly effect: "hold" };
-
-/** tasks/<task>.test.yaml */
-export const testFile = object("the test file", {
-  version: optional(version, "The version of this format."),
-  identities: optional(
-    mapping(
-      "a person",
-      object("a person", { ...person, issuer: optional(text(500), "The token's issuer.") }),
-    ),
-    "Who asks, by name; names that are not here are those of people.yaml.",
-  ),
-  tests: required(
-    list(
-      located(
-        object("a test", {
-          as: required(text(100), "Who asks."),
-          sql: optional(text(64 * 1024), "The statement."),
-          request: optional(json, "The request: `GET /path` or a mapping."),
-          params: optional(mapping("a parameter", json), "Parameters of the grant."),
-          reason: optional(text(2000), "The reason given."),
-          at: optional(text(40), "When: a time with an offset."),
-          expect: required(expectation, "The expected decision."),
-        }),
-      ),
-      1,
-    ),
-    "The tests.",
-  ),
-});
 
 /** What a shape reads. */
 export type Read<S> = S extends Shape<infer T> ? T : never;

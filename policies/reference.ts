@@ -1,13 +1,6 @@
 /** The tables of docs/policies.md, made from the model so that they cannot go stale. */
-import {
-  httpItem,
-  kubernetesItem,
-  peopleFile,
-  resourcesFile,
-  sqlItem,
-  taskShapes,
-  testFile,
-} from "./model.ts";
+import { peopleFile, resourcesFile, testFile } from "./library-model.ts";
+import { httpItem, kubernetesItem, sqlItem, taskShapes } from "./model.ts";
 import type { Field, Shape } from "./shape.ts";
 
 /** The tables by the name of their place in the page (`<!-- table: NAME -->`), as Markdown. */

@@ -1,13 +1,6 @@
 /** The JSON Schemas (draft 2020-12) of the files of a library, made from the model, for editors. */
-import {
-  httpItem,
-  kubernetesItem,
-  peopleFile,
-  resourcesFile,
-  sqlItem,
-  taskShapes,
-  testFile,
-} from "./model.ts";
+import { peopleFile, resourcesFile, testFile } from "./library-model.ts";
+import { httpItem, kubernetesItem, sqlItem, taskShapes } from "./model.ts";
 import type { JsonSchema, Shape } from "./shape.ts";
 
 /** File name in `policies/library/schema` to schema. */

@@ -114,6 +114,8 @@ export interface TaskSession {
   readonly ttlMs: number;
   readonly idleMs: number;
   readonly maxConcurrent: number | null;
+  /** Set where the session may make temporary tables of its own; its transactions are not read-only then. */
+  readonly temporaryTables?: true;
 }
 
 export interface TaskApproval {

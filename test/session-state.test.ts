@@ -13,10 +13,11 @@ const folder = mkdtempSync(join(tmpdir(), "wicket-state-"));
 let system: System;
 let reads: LocalPort;
 let writes: LocalPort;
+let tables: LocalPort;
 
 beforeAll(async () => {
   cpSync(join(import.meta.dirname, "..", "policies", "library"), folder, { recursive: true });
-  const task = (name: string, more: string) =>
+  const task = (name: string, more: string, session = "") =>
     writeFileSync(
       join(folder, "tasks", `${name}.yaml`),
       `version: 1
@@ -28,15 +29,17 @@ resource: orders-db
 allow:
   - select: { public.orders: { columns: "*" } }
 ${more}limits: { statement_timeout: 20s }
-session: { ttl: 1h, idle: 30m }
+session: { ttl: 1h, idle: 30m${session} }
 recording: { level: full, on_failure: terminate }
 `,
     );
   task("state-read", "");
   task("state-write", "  - update: { public.orders: { columns: [status] } }\n");
+  task("state-tables", "", ", temporary_tables: true");
   system = await startSystem({ policies: folder });
   reads = await system.proxy(["orders-db", "--task", "state-read"]);
   writes = await system.proxy(["orders-db", "--task", "state-write"]);
+  tables = await system.proxy(["orders-db", "--task", "state-tables"]);
 });
 
 afterAll(async () => {
@@ -192,6 +195,27 @@ describe("transactions", () => {
       ["start transaction read only, deferrable", done],
       ["end", done],
     ]));
+});
+
+describe("temporary tables", () => {
+  test("a session makes its own, reads them past the second wall, and no other session finds them", () =>
+    session(async (run, client) => {
+      expect(await run("create temp table mine as select id, status from orders where id < 4")).toEqual(done);
+      expect(await run("select id from mine where id = $1", [2])).toEqual([[2]]);
+      expect((await client.query("insert into mine values (9, 'x') returning id, status")).rows).toEqual([
+        { id: 9, status: "x" },
+      ]);
+      expect(await run("begin; declare c cursor for table mine; fetch 1 from c; commit")).toHaveLength(4);
+      const others = "select relname from pg_class where relname = 'mine' and relpersistence = 't'";
+      expect(await run(others)).toEqual([["mine"]]);
+      expect(await run("select * from secrets")).toEqual(refused);
+      expect(await run("create temp table orders (id int)")).toEqual(refused);
+      await session(async (other) => {
+        expect(await other("select * from mine")).toEqual(refused);
+        expect(await other("select * from pg_temp.mine")).toEqual(refused);
+      }, tables);
+      expect(await run("drop table mine")).toEqual(done);
+    }, tables));
 });
 
 describe("P10 prepared statements", () => {

@@ -8,6 +8,8 @@ export interface Catalog {
   /** `server_version_num`, e.g. 180004. */
   readonly serverVersion: number;
   readonly database: string;
+  /** The highest oid of a relation when this was read: what has a higher one was made later. Not in the digest. */
+  readonly newestOid?: number;
   /** Only the relations that the task names (and what they inherit to), not the whole database. */
   readonly relations: readonly CatalogRelation[];
   /** Operator names of the search path that may run a user's function: denied in statements. */

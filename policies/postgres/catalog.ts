@@ -164,7 +164,8 @@ SELECT sn.nspname::pg_catalog.text AS schema, s.relname::pg_catalog.text AS name
 
 const SERVER = `
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
-       pg_catalog.current_database()::pg_catalog.text AS database`;
+       pg_catalog.current_database()::pg_catalog.text AS database,
+       (SELECT pg_catalog.max(c.oid)::pg_catalog.int8 FROM pg_catalog.pg_class c) AS newest`;
 
 /**
  * The queries for the relations that a task names and the functions that it lists (`schema.name`). To be run on
@@ -219,7 +220,8 @@ export function buildCatalog(rows: Readonly<Record<string, readonly CatalogRow[]
       name: String(row["name"]),
     })),
   };
-  return { digest: digestOf(catalog), ...catalog };
+  const newest = Number(server["newest"] ?? Number.NaN);
+  return { digest: digestOf(catalog), ...catalog, ...(newest > 0 ? { newestOid: newest } : {}) };
 }
 
 function relationsOf(rows: readonly CatalogRow[]): CatalogRelation[] {

@@ -4,6 +4,7 @@ import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { checkCopyOptions } from "./session-statements.ts";
 import { expressionTree } from "./template.ts";
+import { isOwnTable, useOwnTable } from "./temporary.ts";
 import { type Fields, list, location, text } from "./tree.ts";
 import { failingCondition, isMaskCheck } from "./write-check.ts";
 import {
@@ -21,7 +22,6 @@ const COPY_IN_OPTIONS = new Set(
 
 /** COPY … FROM STDIN. */
 export function copyIn(walker: QueryWalker, fields: Fields): Partial<StatementSummary> {
-  walker.changes = true;
   const done = { effect: "write", copyIn: true } as const;
   if (fields["is_program"] || fields["filename"] !== undefined) {
     walker.refuse(
@@ -32,6 +32,12 @@ export function copyIn(walker: QueryWalker, fields: Fields): Partial<StatementSu
   }
   if (!checkCopyOptions(walker, fields, COPY_IN_OPTIONS)) return done;
   const relation = fields["relation"] as Fields;
+  if (isOwnTable(walker.world, relation, null) && !fields["whereClause"]) {
+    useOwnTable(walker, relation);
+    walker.keepsOwn = true;
+    return done;
+  }
+  walker.changes = true;
   const target = writeTarget(walker, "copy", relation);
   const rule = target && writeRule(walker, "copy", target.relation, location(relation));
   if (!target || !rule) return done;

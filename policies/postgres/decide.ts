@@ -21,6 +21,7 @@ import {
 } from "./session-statements.ts";
 import { Source } from "./source.ts";
 import { STATEMENT_KINDS } from "./statements.ts";
+import { createTemporary, dropTemporary } from "./temporary.ts";
 import { as, type Fields, list, type RawStatement, sameTree, typeOf, type Wrapped } from "./tree.ts";
 import { World } from "./world.ts";
 import { checkMaskedReads, truncate, write } from "./writes.ts";
@@ -49,7 +50,10 @@ export function createDecider(options: DeciderOptions): StatementDecider {
     decide(text) {
       const known = cache.get(text);
       if (known) return known;
+      const tables = world.temporary.size;
       const decision = new Deciding(world, text, cursors).decide();
+      // What was refused may mean the new table now.
+      if (world.temporary.size > tables) cache.clear();
       // Whether a cursor is known changes during a session.
       if (text.length <= MAX_CACHED_TEXT && decision.reason !== "CURSOR_UNKNOWN") {
         if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!);
@@ -187,6 +191,12 @@ class Deciding {
         return write(walker, type, fields, OUTERMOST);
       case "TruncateStmt":
         truncate(walker, fields);
+        return {};
+      case "CreateStmt":
+      case "CreateTableAsStmt":
+        return createTemporary(walker, type, fields);
+      case "DropStmt":
+        dropTemporary(walker, fields, span);
         return {};
       case "CopyStmt":
         if (fields["is_from"]) return copyIn(walker, fields);
@@ -352,7 +362,7 @@ function checkLookups(walker: QueryWalker, type: string): undefined {
   const hint = "Look up one value in each statement.";
   if (walker.lookups > 1)
     walker.refuse("LOOKUP_NOT_ALLOWED", "a statement may look up only one masked value", { hint });
-  if (walker.lookups > 0 && (type === "PrepareStmt" || walker.changes)) {
+  if (walker.lookups > 0 && (type === "PrepareStmt" || walker.changes || walker.keepsOwn)) {
     walker.refuse("LOOKUP_NOT_ALLOWED", "a masked value may only be looked up by a plain query", { hint });
   }
 }

@@ -52,8 +52,15 @@ function item(world: World, type: string, fields: Fields, scope: Scope): Item {
   else if (type === "RangeFunction" && fields["coldeflist"]) {
     columns = new Set(list(fields["coldeflist"]).map((entry) => String(as(entry, "ColumnDef")?.["colname"])));
   }
-  const derived = type !== "RangeVar" || cte !== undefined;
+  const derived =
+    type !== "RangeVar" ||
+    cte !== undefined ||
+    (world.temporary.has(String(fields["relname"])) && [undefined, "pg_temp"].includes(schemaOf(fields)));
   return { name, columns, view, node: view ? fields : null, target: null, derived };
+}
+
+function schemaOf(fields: Fields): string | undefined {
+  return fields["schemaname"] as string | undefined;
 }
 
 /** The view of a relation that a name means, CTEs aside; null when there is none. */

@@ -319,7 +319,8 @@ export class BackendHalf implements MessageSink {
 
   /** The second wall; null when every column may be shown. */
   #wall(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
-    const wrong = checkOrigins(this.#session.origins, bytes, start, end);
+    const session = this.#session;
+    const wrong = checkOrigins(session.origins, bytes, start, end, session.newestOrigin);
     if (wrong === null) return null;
     this.stream.stop();
     return this.#session.alarmEnd(

@@ -47,8 +47,15 @@ export function visibleOrigins(task: Task, catalog: Catalog | null): Origins {
 /**
  * Checks the body `bytes[start … end)` of a RowDescription. Null when every column may be shown, else one
  * sentence that says what is wrong. Names are skipped, not decoded.
+ * @param newest tables with a higher oid are the session's own; Infinity when it has none
  */
-export function checkOrigins(origins: Origins, bytes: Uint8Array, start: number, end: number): string | null {
+export function checkOrigins(
+  origins: Origins,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  newest = Number.POSITIVE_INFINITY,
+): string | null {
   if (end - start < 2) return "a malformed RowDescription";
   const count = (bytes[start]! << 8) | bytes[start + 1]!;
   let at = start + 2;
@@ -62,7 +69,7 @@ export function checkOrigins(origins: Origins, bytes: Uint8Array, start: number,
       if (oid < firstNormalOid) {
         const closed = closedCatalogs.get(oid);
         if (closed) return `a column of ${closed}`;
-      } else if (!origins.get(oid)?.has(number)) {
+      } else if (oid <= newest && !origins.get(oid)?.has(number)) {
         return `column ${number} of the table with oid ${oid}`;
       }
     }

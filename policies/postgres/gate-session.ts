@@ -42,6 +42,10 @@ export class GateSession {
   /** Set by `opened`. */
   decider: StatementDecider | null;
   origins: Origins = new Map();
+  /** The highest oid of a relation when the catalog was read. */
+  newestOid = Number.POSITIVE_INFINITY;
+  /** `newestOid` once the session has named a temporary table of its own, else Infinity. */
+  newestOrigin = Number.POSITIVE_INFINITY;
   /** Number of the cycle that the next message of the client belongs to. */
   cycle = 1;
   /** Last cycle whose ReadyForQuery came. */
@@ -154,6 +158,7 @@ export class GateSession {
     else if (decision) {
       const { counted, lookups } = countsOf(decision);
       this.stats.statements += counted;
+      if (decision.relations.some((name) => name.startsWith("pg_temp."))) this.newestOrigin = this.newestOid;
       this.#lookups += lookups;
     }
     this.record({

@@ -16,8 +16,9 @@ export interface PinOptions {
   readonly tokenKey?: Uint8Array;
 }
 
-/** True when the task may change data. */
+/** True when the task may change data, or make tables of its own, which a read-only transaction does not let it. */
 export function mayWrite(task: Task): boolean {
+  if (task.session.temporaryTables) return true;
   return task.rules.some((rule: SqlRule) => rule.verb !== "select");
 }
 

@@ -47,6 +47,8 @@ export class QueryWalker {
   changes = false;
   /** Cursors that WHERE CURRENT OF names. */
   readonly cursors: string[] = [];
+  /** True when some part of it writes to a temporary table of the session's own. */
+  keepsOwn = false;
   /** True when it draws from a sequence, which is a write of its own. */
   draws = false;
   /** True when a target of a write has rows that the task hides. */

@@ -5,6 +5,7 @@ import { closing, skipSpace, tokens } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type Item, isCte, type Scope } from "./scope.ts";
+import { isOwnTable, useOwnTable } from "./temporary.ts";
 import { as, type Fields, list, location, names, typeOf, type Wrapped } from "./tree.ts";
 import type { TaskView } from "./views.ts";
 
@@ -23,6 +24,7 @@ export function relation(
       walker.refuse("SYNTAX_NOT_ALLOWED", "TABLESAMPLE needs a table", { at });
     return;
   }
+  if (isOwnTable(walker.world, fields, scope)) return useOwnTable(walker, fields);
   const place = walker.world.resolve(fields);
   const found = place ? walker.world.relations.find(place.schema, place.name) : null;
   if (!place || !found || found.kind === "none")

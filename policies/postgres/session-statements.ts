@@ -4,6 +4,7 @@ import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { OUTERMOST } from "./scope.ts";
 import { mayReset, maySet, mayShow, SEARCH_PATH } from "./settings.ts";
+import { isOwnTable, useOwnTable } from "./temporary.ts";
 import { as, type Fields, list, location, names, text, typeOf, type Wrapped } from "./tree.ts";
 
 /** Where a statement stands in the text, UTF-16 offsets. */
@@ -225,6 +226,7 @@ export function checkCopyOptions(walker: QueryWalker, fields: Fields, allowed: R
 function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): undefined {
   const { world, source } = walker;
   const at = location(relation);
+  if (isOwnTable(world, relation, null)) return useOwnTable(walker, relation);
   const place = walker.world.resolve(relation);
   const found = place ? world.relations.find(place.schema, place.name) : null;
   if (!place || !found || found.kind === "none") {

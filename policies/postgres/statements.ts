@@ -27,6 +27,8 @@ function decided(effect: StatementKind["effect"], kinds: string): [string, State
 export const STATEMENT_KINDS: ReadonlyMap<string, StatementKind> = new Map([
   ...decided("read", "SelectStmt CopyStmt ExplainStmt DeclareCursorStmt FetchStmt"),
   ...decided("write", "InsertStmt UpdateStmt DeleteStmt MergeStmt TruncateStmt"),
+  // Of temporary tables that the session makes itself.
+  ...decided("write", "CreateStmt CreateTableAsStmt DropStmt"),
   ...decided(
     "session",
     "PrepareStmt ExecuteStmt DeallocateStmt ClosePortalStmt TransactionStmt VariableSetStmt VariableShowStmt ConstraintsSetStmt",
@@ -68,7 +70,7 @@ export const STATEMENT_KINDS: ReadonlyMap<string, StatementKind> = new Map([
   ...never(
     "write",
     "it makes a copy of data or a new relation",
-    "CreateTableAsStmt CreateStmt ViewStmt CreateForeignTableStmt IndexStmt CreateStatsStmt AlterStatsStmt",
+    "ViewStmt CreateForeignTableStmt IndexStmt CreateStatsStmt AlterStatsStmt",
   ),
   ...never(
     "write",
@@ -83,7 +85,7 @@ export const STATEMENT_KINDS: ReadonlyMap<string, StatementKind> = new Map([
   ...never(
     "write",
     SCHEMA_CHANGE,
-    "CreateSchemaStmt AlterTableStmt ReplicaIdentityStmt AlterCollationStmt AlterDomainStmt CreateSeqStmt AlterSeqStmt DefineStmt CreateDomainStmt CreateOpClassStmt CreateOpFamilyStmt AlterOpFamilyStmt DropStmt CommentStmt RenameStmt AlterObjectDependsStmt AlterObjectSchemaStmt AlterOperatorStmt AlterTypeStmt CompositeTypeStmt CreateEnumStmt CreateRangeStmt AlterEnumStmt AlterTSDictionaryStmt AlterTSConfigurationStmt",
+    "CreateSchemaStmt AlterTableStmt ReplicaIdentityStmt AlterCollationStmt AlterDomainStmt CreateSeqStmt AlterSeqStmt DefineStmt CreateDomainStmt CreateOpClassStmt CreateOpFamilyStmt AlterOpFamilyStmt CommentStmt RenameStmt AlterObjectDependsStmt AlterObjectSchemaStmt AlterOperatorStmt AlterTypeStmt CompositeTypeStmt CreateEnumStmt CreateRangeStmt AlterEnumStmt AlterTSDictionaryStmt AlterTSConfigurationStmt",
   ),
   // Parts of statements that the grammar also calls statements, and what only PL/pgSQL sends.
   ...never("none", "it is no statement of its own", "RawStmt SetOperationStmt ReturnStmt PLAssignStmt"),

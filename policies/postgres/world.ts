@@ -26,11 +26,13 @@ export class World {
   readonly catalog: Catalog;
   readonly parser: Parser;
   readonly relations: TaskRelations;
-  /** True when the task has a write rule of any kind. */
+  /** True when the task has a write rule of any kind, or may make temporary tables. */
   readonly writes: boolean;
   readonly foreignOperators: ReadonlySet<string>;
   readonly castTargets: ReadonlySet<string>;
   readonly types: ReadonlySet<string>;
+  /** Temporary tables that the session made, by name; one that was dropped or rolled back stays in it. */
+  readonly temporary = new Set<string>();
   readonly #fieldFunctions: ReadonlySet<string>;
 
   constructor(task: Task, catalog: Catalog, parser: Parser, checked: boolean) {
@@ -38,7 +40,8 @@ export class World {
     this.catalog = catalog;
     this.parser = parser;
     this.relations = new TaskRelations(task, catalog, parser, checked);
-    this.writes = task.rules.some((rule) => WRITE_VERBS.has(rule.verb));
+    this.writes =
+      task.session.temporaryTables === true || task.rules.some((rule) => WRITE_VERBS.has(rule.verb));
     this.foreignOperators = new Set(catalog.foreignOperators);
     this.castTargets = new Set(catalog.castTargets);
     this.types = new Set(catalog.types);

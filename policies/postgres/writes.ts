@@ -9,6 +9,7 @@ import { insert } from "./inserts.ts";
 import { merge } from "./merges.ts";
 import type { QueryWalker } from "./query.ts";
 import type { Scope } from "./scope.ts";
+import { isOwnTable, useOwnTable, writeOwn } from "./temporary.ts";
 import { as, type Fields, list, location } from "./tree.ts";
 import { assign, assignmentsEnd, condition, level, returning } from "./write-parts.ts";
 import { targetChecks, targetFilters, writeRule, writeTarget } from "./write-target.ts";
@@ -20,9 +21,11 @@ export function write(
   fields: Fields,
   outer: Scope,
 ): Partial<StatementSummary> {
-  walker.changes = true;
   if (!walker.known(type, fields) || !walker.known("RangeVar", fields["relation"] as Fields)) return {};
   const scope = walker.with(fields, outer);
+  if (isOwnTable(walker.world, fields["relation"] as Fields, null))
+    return writeOwn(walker, type, fields, scope);
+  walker.changes = true;
   if (type === "InsertStmt") insert(walker, fields, scope);
   else if (type === "UpdateStmt") update(walker, fields, scope);
   else if (type === "DeleteStmt") remove(walker, fields, scope);
@@ -88,11 +91,16 @@ function remove(walker: QueryWalker, fields: Fields, scope: Scope): undefined {
 }
 
 export function truncate(walker: QueryWalker, fields: Fields): undefined {
-  walker.changes = true;
   if (fields["behavior"] === "DROP_CASCADE")
     return walker.refuse("WRITE_NOT_ALLOWED", "TRUNCATE … CASCADE would empty other tables");
   for (const node of list(fields["relations"])) {
     const relation = as(node, "RangeVar");
+    if (relation && isOwnTable(walker.world, relation, null)) {
+      useOwnTable(walker, relation);
+      walker.keepsOwn = true;
+      continue;
+    }
+    walker.changes = true;
     const target = relation && writeTarget(walker, "truncate", relation);
     const rule = target && writeRule(walker, "truncate", target.relation, location(relation!));
     if (!target || !rule) return;
