@@ -8,6 +8,7 @@ import { kubeTask, rule } from "../../policies/kubernetes/task.fixture.ts";
 import { type Door, startDoor } from "../apiserver/door.ts";
 import { kinds } from "../apiserver/kinds.ts";
 import { type ApiServer, startApiServer } from "../apiserver/server.ts";
+import { admission } from "./admission.ts";
 import type { Lab } from "./lab.ts";
 import { resident, workerdOf } from "./memory.ts";
 import { figure, type Report, ratioText, verdict } from "./report.ts";
@@ -29,6 +30,7 @@ interface Timed {
 }
 
 export async function kubernetes(lab: Lab): Promise<Report> {
+  const admitted = await admission();
   const { api, door } = await start(lab);
   const room = (way: Way) => (way === "relay" ? "/relay/relay" : `/k8s/${way}`);
   const rows: string[][] = [];
@@ -76,6 +78,7 @@ export async function kubernetes(lab: Lab): Promise<Report> {
         head: ["edge memory during a masked list of 5,000 pods", "MiB", "target"],
         rows: [["most growth of resident memory", figure(memory), verdict("<", 32, memory, " MiB")]],
       },
+      admitted,
     ],
   };
 }
