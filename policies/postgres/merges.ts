@@ -12,7 +12,16 @@ import type { Scope } from "./scope.ts";
 import { expressionTree } from "./template.ts";
 import { as, type Fields, list, location, type Wrapped } from "./tree.ts";
 import { isMaskCheck, type WriteCheck } from "./write-check.ts";
-import { assign, checkRow, guarded, level, returning, wrap } from "./write-parts.ts";
+import {
+  assign,
+  checkedFirst,
+  checkRow,
+  guarded,
+  level,
+  returning,
+  targetCheck,
+  wrap,
+} from "./write-parts.ts";
 import {
   checkColumns,
   filterCondition,
@@ -134,17 +143,19 @@ function joinCondition(
 ): undefined {
   const { clauses } = target;
   const condition = fields["joinCondition"] as Wrapped;
-  if (filter !== null) {
+  const check = targetCheck(walker, target);
+  const sql = checkedFirst(check, filter === null ? null : guarded(filter));
+  if (filter !== null || check !== null) {
     let on = first - 1;
     while (on >= 0 && !(clauses.tokens[on]!.kind === "name" && clauses.tokens[on]!.value === "on")) on--;
     const start = clauses.tokens[on + 1]?.start;
     if (on < 0 || start === undefined)
       return walker.refuse("SYNTAX_NOT_ALLOWED", "MERGE is not understood here");
-    wrap(walker, { start, end: clauses.range(on, first).end }, guarded(filter));
+    wrap(walker, { start, end: clauses.range(on, first).end }, sql);
   }
   walker.node(condition, scope);
-  if (filter !== null)
-    fields["joinCondition"] = expressionTree(walker.world.parser, guarded(filter), condition);
+  if (filter !== null || check !== null)
+    fields["joinCondition"] = expressionTree(walker.world.parser, sql, condition);
 }
 
 /** UPDATE SET or INSERT of one action. */

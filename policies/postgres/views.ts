@@ -110,6 +110,18 @@ export class TaskRelations {
     return found;
   }
 
+  /**
+   * The condition that raises an error when the target of a write is not the table of the catalog any more. It reads no
+   * row, so the server evaluates it once, before the statement's own conditions. Null when nothing is checked.
+   */
+  targetCheck(relation: CatalogRelation): string | null {
+    if (!this.#checked) return null;
+    return definitionCheck(
+      relation,
+      relation.columns.map((column) => ({ column })),
+    );
+  }
+
   #make(schema: string, name: string): Lookup {
     const system = systemCatalog(schema, name);
     if (system === "whole") return { kind: "whole" };
@@ -203,7 +215,7 @@ function makeView(
  * (scrub.ts gives it its words): a column that was renamed, or a table that took another's name, would be shown
  * under the wrong rule. The statement has locked the relation when it runs, so nothing changes behind it.
  */
-function definitionCheck(relation: CatalogRelation, columns: readonly ViewColumn[]): string {
+function definitionCheck(relation: CatalogRelation, columns: readonly Pick<ViewColumn, "column">[]): string {
   const { oid, schema, name, definition } = relation;
   const parts = [
     ...sameColumns(relation, columns),
@@ -226,7 +238,7 @@ function definitionCheck(relation: CatalogRelation, columns: readonly ViewColumn
  * the last one that the catalog knows also has its old number, none before it is gone, so each has its own. An empty
  * row of a domain may call its checks: there each granted column is asked for by number.
  */
-function sameColumns(relation: CatalogRelation, columns: readonly ViewColumn[]): string[] {
+function sameColumns(relation: CatalogRelation, columns: readonly Pick<ViewColumn, "column">[]): string[] {
   const { oid, schema, name } = relation;
   const all = relation.columns;
   const last = all.at(-1);

@@ -167,21 +167,31 @@ export function condition(
     walker.cursors.push(String(current["cursor_name"]));
     return;
   }
-  if (filter !== null) {
-    const place = wherePlace(target.clauses, from);
-    if (where) {
-      safe = safeOnTarget(target, where);
-      if (!place.condition) return walker.refuse("SYNTAX_NOT_ALLOWED", "WHERE is not understood here");
-      wrap(walker, place.condition, guarded(filter, safe));
-    } else walker.source.insert(place.end, ` WHERE ${filter}`);
+  const check = targetCheck(walker, target);
+  if (filter === null && check === null) {
+    if (where) walker.node(where, scope);
+    return;
   }
+  const place = wherePlace(target.clauses, from);
+  if (where && filter !== null) safe = safeOnTarget(target, where);
+  if (where && !place.condition) return walker.refuse("SYNTAX_NOT_ALLOWED", "WHERE is not understood here");
+  const sql = where
+    ? checkedFirst(check, filter === null ? null : guarded(filter, safe))
+    : [check, filter].filter((part) => part !== null).join(" AND ");
+  if (where) wrap(walker, place.condition!, sql);
+  else walker.source.insert(place.end, ` WHERE ${sql}`);
   if (where) walker.node(where, scope);
-  if (filter !== null)
-    fields["whereClause"] = expressionTree(
-      walker.world.parser,
-      where ? guarded(filter, safe) : filter,
-      where ?? null,
-    );
+  fields["whereClause"] = expressionTree(walker.world.parser, sql, where ?? null);
+}
+
+/** That the target is still the table of the catalog; null for a statement that reads no row. */
+export function targetCheck(walker: QueryWalker, target: WriteTarget): string | null {
+  return walker.planOnly ? null : walker.world.relations.targetCheck(target.relation);
+}
+
+/** A template: the check, and the user's condition behind the filter, or by itself. */
+export function checkedFirst(check: string | null, filtered: string | null): string {
+  return [check, filtered ?? `(${HOLE})`].filter((part) => part !== null).join(" AND ");
 }
 
 /** Conditions on the target that may be evaluated on any row, so that they can use an index. */
