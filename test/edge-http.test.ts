@@ -14,7 +14,7 @@ import {
   SegmentWriter,
   verifyChain,
 } from "../wire/recording.ts";
-import { encodeControl } from "../wire/tunnel.ts";
+import { encodeControl, recordLines, splitFrame } from "../wire/tunnel.ts";
 import { type Door, DoorClient, doorSocket } from "./support/edge-client.ts";
 import { opened, segmentsOf, TestConnector } from "./support/edge-connector.ts";
 import { type EdgeLab, startEdgeLab } from "./support/edge-lab.ts";
@@ -255,8 +255,9 @@ async function recorded(): Promise<{ sid: string; entries: RecordingEntry[]; seg
   const socket = await connector.dialEdge(dial.url, { "wicket-ticket": dial.ticket });
   const entries: RecordingEntry[] = [];
   socket.on("message", (data: Buffer, binary: boolean) => {
-    const kind = binary ? "frontend" : data.toString().startsWith('{"t":"record"') ? "event" : null;
-    if (kind) entries.push({ kind, at: Date.now(), bytes: data });
+    const frame = binary ? splitFrame(data)! : { records: recordLines(data) ?? [], data: null };
+    for (const bytes of frame.records) entries.push({ kind: "event", at: Date.now(), bytes });
+    if (frame.data) entries.push({ kind: "frontend", at: Date.now(), bytes: frame.data });
   });
   await opened(socket);
   socket.send(

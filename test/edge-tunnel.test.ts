@@ -5,7 +5,7 @@ import { guessCatalog } from "../client/policy/catalog.ts";
 import type { Dial } from "../wire/control.ts";
 import { queryMessage } from "../wire/postgres/frontend.ts";
 import { startupMessage } from "../wire/postgres/startup.ts";
-import { encodeControl, INITIAL_WINDOW, MAX_DATA_FRAME } from "../wire/tunnel.ts";
+import { encodeControl, INITIAL_WINDOW, MAX_DATA_FRAME, splitFrame } from "../wire/tunnel.ts";
 import { DoorClient } from "./support/edge-client.ts";
 import { opened, TestConnector } from "./support/edge-connector.ts";
 import { type EdgeLab, startEdgeLab } from "./support/edge-lab.ts";
@@ -60,7 +60,7 @@ async function session(): Promise<{ client: DoorClient; socket: WebSocket; sent:
   const socket = await dialBack(await dialled);
   const sent: Buffer[] = [];
   socket.on("message", (data: Buffer, binary) => {
-    if (binary) sent.push(data);
+    if (binary) sent.push(Buffer.from(splitFrame(data)!.data));
   });
   await opened(socket);
   sayOpened(socket);

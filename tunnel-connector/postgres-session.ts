@@ -13,6 +13,7 @@ import {
   parseEdgeToConnector,
   ReceiveWindow,
   recordLines,
+  splitFrame,
 } from "../wire/tunnel.ts";
 import { BackendScrubber } from "./backend-scrubber.ts";
 import type { ExplainAsk, Explained } from "./explain.ts";
@@ -117,7 +118,14 @@ export class PostgresSession {
 
   // --- from the edge ------------------------------------------------------------------------------------
 
-  #data(bytes: Buffer): void {
+  #data(message: Buffer): void {
+    const frame = splitFrame(message);
+    if (!frame) {
+      this.kill("FRAME_MALFORMED", "the edge sent a message that is no frame");
+      return;
+    }
+    for (const record of frame.records) this.#record("event", record);
+    const bytes = frame.data;
     if (this.#window.received(bytes.length)) {
       this.kill("CREDIT_EXCEEDED", "the edge sent more than it was granted");
       return;

@@ -11,8 +11,10 @@ import {
   encodeControl,
   FramedSender,
   INITIAL_WINDOW,
+  joinFrame,
   MAX_CONTROL_FRAME,
   MAX_DATA_FRAME,
+  MAX_JOINED_RECORDS,
   parseClientToEdge,
   parseConnectorToEdge,
   parseEdgeToClient,
@@ -21,6 +23,7 @@ import {
   RelayWindow,
   recordLines,
   SendWindow,
+  splitFrame,
 } from "./tunnel.ts";
 
 describe("control messages of a session", () => {
@@ -43,6 +46,31 @@ describe("control messages of a session", () => {
     ]) {
       expect(recordLines(utf8(other)), other).toBeNull();
     }
+  });
+
+  test("records and the data after them travel as one message, and cut at any byte it is none, or less data", () => {
+    const utf8 = (text: string) => new TextEncoder().encode(text);
+    const line = (text: string) => encodeControl({ t: "record", event: { t: "statement", text } });
+    const data = fc.uint8Array({ maxLength: 40 });
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary" }), { maxLength: 3 }), data, (texts, bytes) => {
+        const lines = texts.map(line);
+        const records = lines.length === 0 ? null : utf8(lines.join("\n"));
+        const frame = joinFrame(records, bytes);
+        expect(splitFrame(frame)).toEqual({ records: lines.map(utf8), data: bytes });
+        for (let length = 0; length < frame.length; length++) {
+          const cut = splitFrame(frame.slice(0, length));
+          const room = 4 + (records?.length ?? 0);
+          expect(cut).toEqual(
+            length < room ? null : { records: lines.map(utf8), data: bytes.slice(0, length - room) },
+          );
+        }
+      }),
+    );
+    expect(splitFrame(joinFrame(utf8(encodeControl({ t: "cancel" })), utf8("x")))).toBeNull();
+    expect(splitFrame(joinFrame(null, new Uint8Array(MAX_DATA_FRAME)))).not.toBeNull();
+    expect(splitFrame(joinFrame(null, new Uint8Array(MAX_DATA_FRAME + 1)))).toBeNull();
+    expect(splitFrame(joinFrame(utf8(line("x".repeat(MAX_JOINED_RECORDS))), utf8("x")))).toBeNull();
   });
 
   test("each is read by the side that it is for", () => {

@@ -3,13 +3,16 @@
  *
  * A binary message is data: bytes of the carried protocol, at most `MAX_DATA_FRAME` of them.
  * A text message is control: one JSON object with `t`. Data and control keep their order on a socket. Several
- * `record` messages may travel as one, a line each (JSON.stringify writes no line breaks): see `recordLines`.
+ * `record` messages may travel as one, a line each (JSON.stringify writes no line breaks): see `recordLines`. Towards
+ * a connector's session for Postgres a binary message may bring records along with the data: see `joinFrame`.
  * Every data byte is paid for with credit that its receiver granted (window.ts), because workerd has no
  * back-pressure of its own. Control messages cost no credit.
  *
  * A client that does not ask for `CLIENT_SUBPROTOCOL` is a plain bridge: binary messages only, either way.
  */
 import * as v from "valibot";
+
+import { MAX_DATA_FRAME } from "./window.ts";
 
 export {
   FramedSender,
@@ -192,6 +195,34 @@ export function recordLines(message: Uint8Array): Uint8Array[] | null {
     at = end + 1;
   }
   return lines.length > 0 ? lines : null;
+}
+
+/** Largest records that travel with data, bytes; others are a message of their own. */
+export const MAX_JOINED_RECORDS = 64 * 1024;
+
+/**
+ * A binary message of the edge to the connector of a Postgres session: the length of records (uint32, big-endian),
+ * the records as `recordLines` reads them, then the data, which they come before. One message instead of two: each
+ * costs both ends a system call.
+ */
+export function joinFrame(records: Uint8Array | null, data: Uint8Array): Uint8Array {
+  const length = records?.length ?? 0;
+  const message = new Uint8Array(4 + length + data.length);
+  new DataView(message.buffer).setUint32(0, length);
+  if (records) message.set(records, 4);
+  message.set(data, 4 + length);
+  return message;
+}
+
+/** The records and the data of such a message, as views; null when it is none. */
+export function splitFrame(message: Uint8Array): { records: Uint8Array[]; data: Uint8Array } | null {
+  if (message.length < 4) return null;
+  const length = new DataView(message.buffer, message.byteOffset, 4).getUint32(0);
+  const from = 4 + length;
+  if (length > MAX_JOINED_RECORDS || from > message.length || message.length - from > MAX_DATA_FRAME)
+    return null;
+  const records = length === 0 ? [] : recordLines(message.subarray(4, from));
+  return records && { records, data: message.subarray(from) };
 }
 
 /** One control message as the text of a WebSocket message. */

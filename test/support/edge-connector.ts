@@ -19,6 +19,7 @@ import {
   parseEdgeToConnector,
   ReceiveWindow,
   recordLines,
+  splitFrame,
 } from "../../wire/tunnel.ts";
 import type { EdgeLab } from "./edge-lab.ts";
 
@@ -240,10 +241,14 @@ export class PostgresTarget {
         control(parsed.message);
         return;
       }
-      if (window.received(data.length)) return socket.terminate();
-      entries.push({ kind: "frontend", at: Date.now(), bytes: data });
-      target.write(data, () => {
-        const credit = window.drained(data.length);
+      const frame = splitFrame(data);
+      if (!frame) return socket.terminate();
+      const bytes = frame.data;
+      for (const record of frame.records) entries.push({ kind: "event", at: Date.now(), bytes: record });
+      if (window.received(bytes.length)) return socket.terminate();
+      entries.push({ kind: "frontend", at: Date.now(), bytes });
+      target.write(bytes, () => {
+        const credit = window.drained(bytes.length);
         if (credit > 0 && socket.readyState === WebSocket.OPEN)
           socket.send(encodeControl({ t: "credit", bytes: credit }));
       });

@@ -49,7 +49,7 @@ export class MadeSession {
   }
 
   get bytes(): number {
-    return this.segments.reduce((sum, one) => sum + one.bytes.length, 0);
+    return this.segments.reduce((sum, one) => sum + one.header.size, 0);
   }
 
   event(event: GateEvent | object): void {

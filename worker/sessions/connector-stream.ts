@@ -5,7 +5,15 @@
 import type { GateEvent } from "../../policies/postgres/gate.ts";
 import { concat } from "../../wire/postgres/cursor.ts";
 import type { RecordingRoots, RunningRoot } from "../../wire/recording.ts";
-import { encodeControl, FramedSender, isRecord, MAX_DATA_FRAME } from "../../wire/tunnel.ts";
+import {
+  encodeControl,
+  FramedSender,
+  isRecord,
+  joinFrame,
+  MAX_DATA_FRAME,
+  MAX_JOINED_RECORDS,
+  recordLines,
+} from "../../wire/tunnel.ts";
 
 /** Characters of records that are gathered into one message; a longer one goes alone. */
 const MAX_GATHERED = 64 * 1024;
@@ -37,16 +45,44 @@ export class ConnectorStream {
   #sent: (Answered & { readonly n: number })[] = [];
   #answered: Answered | null = null;
 
+  readonly #roots: RecordingRoots;
+  readonly #send: (message: string | Uint8Array) => void;
+  /** Records that wait for the data of the same turn, as text and as bytes. */
+  #held: { readonly text: string; readonly bytes: Uint8Array } | null = null;
+
   constructor(roots: RecordingRoots, send: (message: string | Uint8Array) => void) {
-    this.#sender = new FramedSender((message) => {
-      if (typeof message !== "string") roots.frontend.add("frontend", message);
-      else if (isRecord(message)) {
-        this.#queuedRecords -= message.length;
-        for (const line of message.split("\n")) roots.frontend.add("event", this.#encoder.encode(line));
-        this.#note(this.#given.shift() ?? 0, roots.frontend);
-      }
-      send(message);
-    });
+    this.#roots = roots;
+    this.#send = send;
+    this.#sender = new FramedSender((message) => this.#emit(message));
+  }
+
+  #emit(message: string | Uint8Array): void {
+    const { frontend } = this.#roots;
+    if (typeof message !== "string") {
+      frontend.add("frontend", message);
+      const frame = joinFrame(this.#held?.bytes ?? null, message);
+      this.#held = null;
+      this.#send(frame);
+      return;
+    }
+    this.#letGo();
+    if (!isRecord(message)) {
+      this.#send(message);
+      return;
+    }
+    this.#queuedRecords -= message.length;
+    const bytes = this.#encoder.encode(message);
+    for (const line of recordLines(bytes)!) frontend.add("event", line);
+    this.#note(this.#given.shift() ?? 0, frontend);
+    if (bytes.length <= MAX_JOINED_RECORDS) this.#held = { text: message, bytes };
+    else this.#send(message);
+  }
+
+  /** Sends records that no data took along. */
+  #letGo(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held) this.#send(held.text);
   }
 
   /**
@@ -96,7 +132,7 @@ export class ConnectorStream {
    */
   record(event: GateEvent): void {
     const text = encodeControl({ t: "record", event: event as unknown as Record<string, unknown> });
-    if (this.#recordsSize + text.length > MAX_GATHERED) this.flushRecords();
+    if (this.#recordsSize + text.length > MAX_GATHERED) this.#giveRecords();
     this.#records.push(text);
     this.#recordsSize += text.length;
     if (event.t !== "outcome") this.#due = true;
@@ -118,19 +154,26 @@ export class ConnectorStream {
     this.flush();
     this.flushRecords();
     this.#sender.control(encodeControl({ t: "eof" }));
+    this.#letGo();
   }
 
   /** Sends the data of this turn, as far as there is credit, and the records that are due, before it. */
   flush(): void {
     const bytes = joined(this.#parts);
-    if (bytes || this.#due) this.flushRecords();
+    if (bytes || this.#due) this.#giveRecords();
     this.#parts = [];
     this.#size = 0;
     if (bytes) this.#sender.data(bytes);
+    this.#letGo();
   }
 
   /** Sends all records, a line each of one message. */
   flushRecords(): void {
+    this.#giveRecords();
+    this.#letGo();
+  }
+
+  #giveRecords(): void {
     if (this.#records.length === 0) return;
     const text = this.#records.join("\n");
     this.#records = [];
@@ -144,7 +187,9 @@ export class ConnectorStream {
 
   /** The connector granted credit. False when it granted more than it received. */
   grant(bytes: number): boolean {
-    return this.#sender.grant(bytes);
+    const granted = this.#sender.grant(bytes);
+    this.#letGo();
+    return granted;
   }
 }
 

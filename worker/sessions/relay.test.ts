@@ -4,7 +4,7 @@ import { bareMessage, queryMessage } from "../../wire/postgres/frontend.ts";
 import { Frontend } from "../../wire/postgres/messages.ts";
 import { startupMessage } from "../../wire/postgres/startup.ts";
 import { RecordingRoots } from "../../wire/recording.ts";
-import { encodeControl, INITIAL_WINDOW } from "../../wire/tunnel.ts";
+import { encodeControl, INITIAL_WINDOW, splitFrame } from "../../wire/tunnel.ts";
 import { bundle } from "../bundle.ts";
 import { PostgresRelay, type RelayEnd, type RelaySocket } from "./relay.ts";
 
@@ -31,6 +31,19 @@ class FakeSocket implements RelaySocket {
   }
 }
 
+/** Takes the edge's messages to a connector apart: records that came with data are kept as a text before it. */
+class FakeConnector extends FakeSocket {
+  override send(message: string | Uint8Array): void {
+    if (typeof message === "string") {
+      super.send(message);
+      return;
+    }
+    const { records, data } = splitFrame(message)!;
+    if (records.length > 0) super.send(records.map((line) => new TextDecoder().decode(line)).join("\n"));
+    super.send(data);
+  }
+}
+
 const allow = (text: string): StatementDecision => ({
   ...{ effect: "allow", reason: "ALLOWED", message: "", hint: null, sqlstate: "00000", position: null },
   ...{ rule: null, rewritten: text, relations: [], masked: [], fingerprint: null },
@@ -39,7 +52,7 @@ const allow = (text: string): StatementDecision => ({
 
 function relay(framed = true) {
   const client = new FakeSocket();
-  const connector = new FakeSocket();
+  const connector = new FakeConnector();
   const ends: RelayEnd[] = [];
   const task = {
     ...bundle.tasks["orders-analyst"]!,
