@@ -249,6 +249,7 @@ export class Spool {
     rmSync(aside, { recursive: true, force: true });
     renameSync(this.folderOf(session), aside);
     this.#forget(session);
+    this.#unfinished.delete(session);
     this.#aside += sizeOf(aside);
   }
 

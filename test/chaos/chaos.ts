@@ -1,7 +1,7 @@
 /**
  * `npm run chaos -- --minutes N [--seed S] [--clients C]`: breaks parts at random under load, on loopback only, mends
  * them, and then proves from PostgreSQL's own statement log that no recording lacks a statement. Ends with code 1
- * when one does.
+ * when one does. CHAOS_LOG names a file for what the connector says.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -17,6 +17,10 @@ export interface ChaosOptions {
   readonly clients: number;
   /** At least so often a fault, milliseconds. */
   readonly every: number;
+  /** Only these faults, in this order, once each before chance decides; all when left out. */
+  readonly kinds?: readonly string[];
+  /** How long faults last, as a part of what they last otherwise. */
+  readonly pace?: number;
   /** How long recordings may take to become whole afterwards, milliseconds. */
   readonly patience: number;
   say(line: string): void;
@@ -26,6 +30,8 @@ export interface ChaosReport extends Proof {
   readonly faultsMade: Readonly<Record<string, number>>;
   /** Statements that clients had an answer to. */
   readonly answered: number;
+  /** Requests to R2 that failed on purpose. */
+  readonly storeFaults: number;
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
@@ -44,11 +50,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const parts = await startParts();
   const load = await startLoad(parts, options.clients);
   try {
-    const faultsMade = await breakThings(parts, load, options);
+    const { made, storeFaults } = await breakThings(parts, load, options);
     await load.stop();
     options.say("mended; waiting for the recordings");
     const proof = await prove(parts, options.patience);
-    return { ...proof, faultsMade, answered: load.answered() };
+    return { ...proof, faultsMade: made, storeFaults, answered: load.answered() };
   } finally {
     await load.stop();
     await parts.stop();
@@ -110,18 +116,32 @@ async function startLoad(parts: Parts, count: number): Promise<Load> {
   };
 }
 
-async function breakThings(parts: Parts, load: Load, options: ChaosOptions): Promise<Record<string, number>> {
+async function breakThings(
+  parts: Parts,
+  load: Load,
+  options: ChaosOptions,
+): Promise<{ made: Record<string, number>; storeFaults: number }> {
+  const { pace = 1 } = options;
   const random = seeded(options.seed);
   const between = (from: number, to: number): number => from + random() * (to - from);
+  const lasting = (from: number, to: number): number => pace * between(from, to);
+  let storeFaults = 0;
+  const storeIsFine = async (): Promise<void> => {
+    storeFaults += await parts.store("fine");
+  };
+  const forAWhile = async (begin: () => unknown, [from, to]: [number, number]): Promise<void> => {
+    await begin();
+    await sleep(lasting(from, to));
+  };
   const kinds: Readonly<Record<string, () => Promise<void> | void>> = {
     async "connector killed"() {
       await parts.killConnector();
-      await sleep(between(0, 500));
+      await sleep(lasting(0, 500));
       await parts.startConnector();
     },
     async "edge killed"() {
       await parts.killEdge();
-      await sleep(between(0, 500));
+      await sleep(lasting(0, 500));
       await parts.startEdge();
     },
     async "both killed"() {
@@ -131,17 +151,44 @@ async function breakThings(parts: Parts, load: Load, options: ChaosOptions): Pro
     },
     async "network cut"() {
       parts.network(false);
-      await sleep(between(200, 3_000));
+      await sleep(lasting(200, 3_000));
       parts.network(true);
     },
-    "connector paused": () => parts.pauseConnector(between(100, 2_000)),
+    "connector paused": () => parts.pauseConnector(lasting(100, 2_000)),
     "client gone": () => load.dropOne(),
+    async "R2 fails"() {
+      await forAWhile(() => parts.store("errors"), [500, 3_000]);
+      await storeIsFine();
+    },
+    async "R2 hangs"() {
+      await forAWhile(() => parts.store("hangs"), [500, 3_000]);
+      await storeIsFine();
+    },
+    async "R2's answers are lost or cut"() {
+      await forAWhile(() => parts.store("lost"), [500, 2_000]);
+      await forAWhile(() => parts.store("cut"), [200, 1_000]);
+      await storeIsFine();
+    },
+    async "disk slow"() {
+      await forAWhile(() => parts.host({ disk: "slow" }), [500, 2_000]);
+      parts.host({});
+    },
+    async "disk full"() {
+      await forAWhile(() => parts.host({ disk: "full" }), [200, 2_000]);
+      parts.host({});
+    },
+    async "clock back"() {
+      // By less than a token lives, or by much more.
+      const back = random() < 0.5 ? between(1_000, 20_000) : between(60_000, 3_600_000);
+      await forAWhile(() => parts.host({ clock: -Math.round(back) }), [500, 3_000]);
+      parts.host({});
+    },
   };
-  const names = Object.keys(kinds);
+  const names = options.kinds ?? Object.keys(kinds);
   const made: Record<string, number> = {};
   const end = Date.now() + options.ms;
   // Each kind once before chance decides: a short run has them all.
-  const queue = [...names].sort(() => random() - 0.5);
+  const queue = options.kinds ? [...names] : [...names].sort(() => random() - 0.5);
   while (Date.now() < end || queue.length > 0) {
     await sleep(between(options.every / 2, options.every));
     const name = queue.shift() ?? names[Math.floor(random() * names.length)]!;
@@ -149,8 +196,8 @@ async function breakThings(parts: Parts, load: Load, options: ChaosOptions): Pro
     await kinds[name]!();
     made[name] = (made[name] ?? 0) + 1;
   }
-  await sleep(options.every);
-  return made;
+  await sleep(options.every / 2);
+  return { made, storeFaults };
 }
 
 if (import.meta.main) {
@@ -171,8 +218,9 @@ if (import.meta.main) {
   const say = (line: string): void =>
     console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${line}`);
   const report = await runChaos({ ms: minutes * 60_000, seed, clients, every: 4_000, patience: 60_000, say });
-  const { sessions, reached, recorded, answered, faults, faultsMade } = report;
+  const { sessions, reached, recorded, answered, faults, faultsMade, storeFaults } = report;
   console.log(JSON.stringify(faultsMade));
+  console.log(`${storeFaults} requests to R2 failed on purpose; ends: ${JSON.stringify(report.ends)}`);
   console.log(
     `${sessions} sessions; ${answered} statements answered, ${reached} reached the database, ${recorded} are recorded`,
   );

@@ -1,6 +1,6 @@
 /** The parts that chaos breaks: PostgreSQL stays, the edge, the connector and the network between them do not. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,8 +13,10 @@ import { freePort } from "../../client/dev/ports.ts";
 import { buildPolicies } from "../../scripts/build-policies.ts";
 import type { EdgeSettings } from "../../scripts/run-edge.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import type { StoreState } from "./store-faults.ts";
 
 const CONNECTOR = join(import.meta.dirname, "../../tunnel-connector/main.ts");
+const DISK_FAULTS = join(import.meta.dirname, "disk-faults.ts");
 const EDGE = join(import.meta.dirname, "edge-process.ts");
 
 /** Everything that runs, with what is needed to break it and mend it. */
@@ -32,6 +34,10 @@ export interface Parts {
   pauseConnector(ms: number): Promise<void>;
   /** Between connector and edge: `false` breaks all connections and refuses new ones. */
   network(up: boolean): void;
+  /** How the edge's R2 behaves from now on; requests that failed so far. Every edge begins with one that is fine. */
+  store(state: StoreState): Promise<number>;
+  /** The connector's disk, and what is added to its clock, milliseconds. `{}` = both are right. */
+  host(faults: { readonly disk?: "slow" | "full"; readonly clock?: number }): void;
   stop(): Promise<void>;
 }
 
@@ -94,6 +100,9 @@ async function assemble(folder: string, stops: (() => unknown)[], stop: () => Pr
       },
     },
   });
+  const faults = join(folder, "faults.json");
+  writeFileSync(faults, "{}");
+  const connectorLog = process.env["CHAOS_LOG"] ?? join(folder, "connector.log");
   let code: string | null = null;
   const parts: Parts = {
     ...{ origin: `http://127.0.0.1:${port}`, statements, token: provider.token, stop },
@@ -108,9 +117,12 @@ async function assemble(folder: string, stops: (() => unknown)[], stop: () => Pr
     },
     async startConnector() {
       const args = [CONNECTOR, "run", "--config", config, ...(code === null ? [] : ["--code-file", "-"])];
-      connector = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "pipe"] });
+      connector = spawn(process.execPath, ["--import", DISK_FAULTS, ...args], {
+        ...{ stdio: ["pipe", "ignore", "pipe"], env: { ...process.env, CHAOS_FAULTS: faults } },
+      });
       connector.stdin!.end(code ?? "");
       code = null;
+      connector.stderr!.on("data", (chunk) => appendFileSync(connectorLog, String(chunk)));
       await saying(connector, connector.stderr!, (line) => line.includes('"online"'));
     },
     async killConnector() {
@@ -123,6 +135,13 @@ async function assemble(folder: string, stops: (() => unknown)[], stop: () => Pr
       paused?.kill("SIGCONT");
     },
     network: (up) => cable.set(up),
+    async store(state) {
+      const answer = await fetch(`${parts.origin}/chaos/r2`, { method: "POST", body: state }).catch(
+        () => null,
+      );
+      return Number((await answer?.text()) ?? 0);
+    },
+    host: (state) => writeFileSync(faults, JSON.stringify(state)),
   };
   stops.push(
     () => parts.killEdge(),

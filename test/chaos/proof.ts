@@ -17,6 +17,8 @@ export interface Proof {
   readonly recorded: number;
   /** What is wrong; empty = complete. */
   readonly faults: readonly string[];
+  /** How often sessions ended, by code. */
+  readonly ends: Readonly<Record<string, number>>;
 }
 
 /** Tags by session, in the order of PostgreSQL's own log. */
@@ -50,6 +52,7 @@ interface SessionRow {
   readonly id: string;
   readonly started: number;
   readonly ended: number | null;
+  readonly end_code?: string | null;
 }
 
 /** Waits until every session is over and its recording whole, at most `patience` ms, and compares. */
@@ -75,11 +78,13 @@ export async function prove(parts: Parts, patience: number): Promise<Proof> {
   const seen = new Map<string, string>();
   for (const { id } of sessions) {
     const asked = reached.get(id) ?? [];
-    const recording = await whole(get, id, end);
-    if (recording === null) {
+    const recording = await whole(get, id, end, asked.length > 0);
+    if (recording === null || "state" in recording) {
       // A session that never came to its database has no recording.
       if (asked.length > 0)
-        faults.push(`the recording of ${id} is not whole; ${asked.length} statements reached the database`);
+        faults.push(
+          `the recording of ${id} is not whole (${recording?.state}); ${asked.length} statements reached the database`,
+        );
       continue;
     }
     if (!recording.ok) {
@@ -98,7 +103,9 @@ export async function prove(parts: Parts, patience: number): Promise<Proof> {
     }
   }
   const count = [...reached.values()].reduce((sum, tags) => sum + tags.length, 0);
-  return { sessions: sessions.length, reached: count, recorded, faults };
+  const ends: Record<string, number> = {};
+  for (const { end_code: code } of await allSessions(get)) if (code) ends[code] = (ends[code] ?? 0) + 1;
+  return { sessions: sessions.length, reached: count, recorded, faults, ends };
 }
 
 async function allSessions(get: (path: string) => Promise<Response>): Promise<SessionRow[]> {
@@ -122,7 +129,8 @@ async function whole(
   get: (path: string) => Promise<Response>,
   id: string,
   end: number,
-): Promise<Read | null> {
+  reached: boolean,
+): Promise<Read | { readonly state: string } | null> {
   for (;;) {
     // Looking at a session is also what closes one that its object has forgotten.
     const row = (await (await get(`/api/sessions/${id}`)).json()) as SessionRow;
@@ -131,8 +139,12 @@ async function whole(
       final: string | null;
     };
     if (row.ended !== null && list.final !== null) return read(get, id, list.segments);
-    if (row.ended !== null && list.segments.length === 0 && Date.now() > row.ended + 5_000) return null;
-    if (Date.now() > end) return null;
+    // One that never came to its database may have none; any other is waited for.
+    const never = !reached && list.segments.length === 0;
+    if (row.ended !== null && never && Date.now() > row.ended + 5_000) return null;
+    if (Date.now() > end) {
+      return { state: `${list.segments.length} segments, end ${list.final}, session ended ${row.end_code}` };
+    }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
