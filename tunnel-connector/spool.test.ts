@@ -132,6 +132,7 @@ describe("R3 the journal after a crash at any byte", () => {
   test("a process that is killed while it writes leaves every entry that it had flushed", async () => {
     const folder = newFolder();
     const program = `
+      import { writeSync } from "node:fs";
       import { Spool } from ${JSON.stringify(join(import.meta.dirname, "spool.ts"))};
       const log = Object.assign(() => {}, {});
       const spool = new Spool({ folder: ${JSON.stringify(folder)}, max: 1e9, log, onSegment() {} });
@@ -139,7 +140,7 @@ describe("R3 the journal after a crash at any byte", () => {
       for (let n = 0; ; n++) {
         recording.add("frontend", new TextEncoder().encode("statement " + n + " " + "x".repeat(n % 5000)));
         recording.flush();
-        process.stdout.write(n + "\\n");
+        writeSync(1, n + "\\n");
       }`;
     const child = spawn(process.execPath, ["--input-type=module", "-e", program]);
     let said = "";
