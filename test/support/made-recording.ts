@@ -48,6 +48,10 @@ export class MadeSession {
     this.#writer = new SegmentWriter(this.id, undefined, compress);
   }
 
+  /** Bytes of all entries, before they are compressed. */
+  content = 0;
+
+  /** Bytes of all segments. */
   get bytes(): number {
     return this.segments.reduce((sum, one) => sum + one.header.size, 0);
   }
@@ -106,6 +110,7 @@ export class MadeSession {
   }
 
   #add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
+    this.content += bytes.length;
     const full = this.#writer.add({ kind, at: this.#at, bytes });
     if (full) this.segments.push(full);
   }
