@@ -36,6 +36,24 @@ recording: { level: full, on_failure: terminate }
   task("state-read", "");
   task("state-write", "  - update: { public.orders: { columns: [status] } }\n");
   task("state-tables", "", ", temporary_tables: true");
+  for (const [name, group, mask] of [
+    ["masked", "support", "mask: { email: email, ssn: { constant: XXX-XX-XXXX } }"],
+    ["clear", "warehouse", ""],
+  ] as const)
+    writeFileSync(
+      join(folder, "tasks", `state-${name}.yaml`),
+      `version: 1
+task: state-${name}
+description: Reads customers, ${name}.
+owner: tests
+who: { groups: [${group}] }
+resource: orders-db
+allow:
+  - select: { public.customers: { columns: [id, email, ssn], ${mask} } }
+session: { ttl: 1h, idle: 30m }
+recording: { level: full, on_failure: terminate }
+`,
+    );
   system = await startSystem({ policies: folder });
   reads = await system.proxy(["orders-db", "--task", "state-read"]);
   writes = await system.proxy(["orders-db", "--task", "state-write"]);
@@ -247,6 +265,47 @@ describe("P10 prepared statements", () => {
       expect(await run("deallocate mine")).toEqual(done);
       await expect(client.query(named)).rejects.toMatchObject({ code: "26000" });
     }));
+});
+
+describe("M14 one person's exemption is nobody else's", () => {
+  test("the same statements and names, side by side through one connector", async () => {
+    const clear = await system.proxy(["orders-db", "--task", "state-clear"], { as: "omar" });
+    const masked = await system.proxy(["orders-db", "--task", "state-masked"]);
+    const open = async (proxy: LocalPort) => {
+      const client = new pg.Client(proxy.url);
+      await client.connect();
+      return client;
+    };
+    // Opened in turn, so that anything that is shared between sessions is the other person's.
+    const clients = [await open(clear), await open(masked), await open(clear), await open(masked)];
+    const query = {
+      name: "same",
+      text: "select email, ssn, pg_backend_pid() as pid from customers where id = $1",
+    };
+    const pids = new Set<number>();
+    for (let id = 1; id <= 20; id++) {
+      const rows = await Promise.all(
+        clients.map(async (client) => {
+          const first = (await client.query({ ...query, values: [id] })).rows[0];
+          const plain = (await client.query(`select email, ssn from customers where id = ${id}`)).rows[0];
+          expect({ ...first, pid: 0 }).toEqual({ ...plain, pid: 0 });
+          pids.add(first.pid);
+          return plain as { email: string; ssn: string | null };
+        }),
+      );
+      for (const [index, { email, ssn }] of rows.entries()) {
+        const isMasked = index % 2 === 1;
+        const hidden = ssn === null ? isMasked : ssn === "XXX-XX-XXXX";
+        expect([index, /^.\*\*\*@/.test(email), hidden]).toEqual([index, isMasked, isMasked]);
+      }
+    }
+    expect(pids.size).toBe(4);
+    for (const client of clients) await client.end();
+    // Nor may either of them start the other's task.
+    await expect(system.proxy(["orders-db", "--task", "state-clear"])).rejects.toThrow(
+      /NOT_A_MEMBER|may not/,
+    );
+  });
 });
 
 describe("cursors", () => {
