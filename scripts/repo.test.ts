@@ -74,6 +74,27 @@ test("every dependency is pinned exactly and the lockfile names no host", () => 
   expect(read("package-lock.json")).not.toMatch(/"resolved"/);
 });
 
+test("C10 every package has its hash in the lockfile, and no program fetches code of its own", () => {
+  const lock = JSON.parse(read("package-lock.json")) as {
+    packages: Record<string, { integrity?: string; link?: boolean; inBundle?: boolean }>;
+  };
+  const unhashed = Object.entries(lock.packages)
+    .filter(([path, { link, inBundle }]) => path !== "" && !link && !inBundle)
+    .filter(([, { integrity }]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity ?? ""))
+    .map(([path]) => path);
+  expect(unhashed).toEqual([]);
+  // The console's scripts load each other, from the edge alone: its content policy says so. What runs beside targets, at the edge and at auditors: nothing that loads or starts what was not installed with it.
+  const loads = /\beval\s*\(|new Function\s*\(|from "node:(vm|child_process|module)"|import\(\s*[^"\s]/;
+  const wrong = sources.filter(
+    (file) =>
+      /^(wire|policies|worker|tunnel-connector|witness)\//.test(file) &&
+      !isTest(file) &&
+      !file.startsWith("worker/console/browser/") &&
+      loads.test(read(file)),
+  );
+  expect(wrong).toEqual([]);
+});
+
 test("the scripts run on the Node of the lockfile, not on the machine's", () => {
   const [major] = process.versions.node.split(".").map(Number);
   expect(major).toBeGreaterThanOrEqual(24);

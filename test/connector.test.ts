@@ -148,3 +148,55 @@ describe("a session", () => {
     expect(first.ok && first.entries[0]!.kind).toBe("note");
   });
 });
+
+describe("R1 a recording that cannot be written any more", () => {
+  const endOf = (session: string) =>
+    lab.until(async () => {
+      const { body } = await lab.call("ada", "GET", `/api/sessions/${session}`);
+      return body.end_code as string | null;
+    }, "the end of the session");
+  /** A session whose recording has no folder on the disk any more: its next segment cannot be stored. */
+  const broken = async (task: string) => {
+    const { client, session } = await open({ task });
+    await client.query("select 1");
+    rmSync(connector.spool.folderOf(session), { recursive: true });
+    return { client, session };
+  };
+
+  test("ends the session where its task says so, and nothing reaches the database any more", async () => {
+    const { client, session } = await broken("unlimited");
+    expect(await endOf(session)).toBe("RECORDING_FAILED");
+    await expect(client.query("select 2")).rejects.toThrow();
+    expect(lines.join("")).toContain("RECORDING_FAILED");
+  });
+
+  test("does not end it where its task lets it go on, which the connector says loudly", async () => {
+    const { client, session } = await broken("lenient");
+    await lab.until(
+      async () => lines.some((line) => line.includes("goes on unrecorded")),
+      "the connector's word",
+    );
+    expect((await client.query("select 2 as two")).rows).toEqual([{ two: 2 }]);
+    await client.end();
+    expect(await endOf(session)).toBe("CLIENT_TERMINATED");
+  });
+
+  test("no session begins when the spool has no room", async () => {
+    const full = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(connector.spool), "full")!;
+    Object.defineProperty(connector.spool, "full", { value: true, configurable: true });
+    await expect(open({ task: "unlimited" })).rejects.toThrow(/no room for recordings/);
+    Object.defineProperty(connector.spool, "full", full);
+  });
+});
+
+test("C4 the login at the database is the connector's own, whoever the edge says is asking", async () => {
+  const { client } = await open({ task: "unlimited", person: "ana" });
+  const admin = new pg.Client(server.url);
+  await admin.connect();
+  const { rows } = await admin.query(
+    "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'wicket/%'",
+  );
+  await admin.end();
+  await client.end();
+  expect(rows).toEqual([{ usename: "connector" }]);
+});

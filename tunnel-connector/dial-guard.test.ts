@@ -1,8 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Dial } from "../wire/control.ts";
+import { WebSocketServer } from "ws";
+import { type Dial, parseEdgeControl } from "../wire/control.ts";
+import { CONNECTOR_SUBPROTOCOL } from "../wire/tunnel.ts";
 import { backoff } from "./backoff.ts";
+import { parseConfig } from "./config.ts";
 import { dialFault } from "./dial-guard.ts";
+import { edgeSocket, opened } from "./edge-socket.ts";
 
 const NOW = 1_000_000;
 const dial: Dial = {
@@ -63,6 +67,58 @@ describe("C6 an edge that asks for more than it may", () => {
     expect(dialFault({ ...dial, deadline: NOW }, NOW)).not.toBeNull();
     expect(dialFault({ ...dial, session: "../s1" }, NOW)).not.toBeNull();
   });
+});
+
+describe("C7 an edge, or somebody before it, that wants an older way", () => {
+  test.each([0, 2, "1", null, undefined])("a control message of version %j is not taken", (v) => {
+    expect(parseEdgeControl(JSON.stringify({ ...dial, v }))).toMatchObject({ ok: false });
+  });
+
+  test("a socket without the subprotocol, or with another, is closed", async () => {
+    const server = new WebSocketServer({
+      port: 0,
+      host: "127.0.0.1",
+      handleProtocols: () => "wicket.connector.v0",
+    });
+    await new Promise((resolve) => server.once("listening", resolve));
+    const origin = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+    const socket = edgeSocket(origin, "/connector/control", CONNECTOR_SUBPROTOCOL, {});
+    await expect(opened(socket)).rejects.toThrow(/subprotocol/);
+    server.options.handleProtocols = () => false;
+    const none = edgeSocket(origin, "/connector/control", CONNECTOR_SUBPROTOCOL, {});
+    await expect(opened(none)).rejects.toThrow(/subprotocol/);
+    server.close();
+  });
+
+  test.each([
+    ["edge: http://edge.example.com", "edge"],
+    ["edge: ws://edge.example.com", "edge"],
+    ["edge: https://user:password@edge.example.com", "edge"],
+  ])("the configuration %s is refused", (line, key) => {
+    const text = `version: 1\nname: demo\n${line}\nstate: state\nresources: {}\n`;
+    const read = parseConfig(text, "/tmp/connector.yaml");
+    expect(read.ok ? [] : read.problems.join()).toContain(`: ${key}: `);
+  });
+
+  test.each(["prefer", "allow", "require", "verify-ca"])(
+    "tls mode %s, which can be talked out of it, is refused",
+    (mode) => {
+      const target = `{ type: postgres, host: h, database: d, user: u, tls: { mode: ${mode} } }`;
+      const text = `version: 1\nname: demo\nedge: https://e.example.com\nstate: s\nresources: { db: ${target} }\n`;
+      expect(parseConfig(text, "/tmp/connector.yaml")).toMatchObject({ ok: false });
+    },
+  );
+});
+
+test("C4 what an edge says of who somebody is names no login, database or host: the connector has its own", () => {
+  const said = {
+    ...dial,
+    ...{ role: "postgres", host: "evil.example.com", database: "other", password: "x" },
+    user: { application_name: "wicket/s1", name: "admin", user: "postgres", groups: ["admins"] },
+  };
+  expect(parseEdgeControl(JSON.stringify(said))).toEqual({ ok: true, message: dial });
+  for (const name of ["role", "session_authorization", "user"])
+    expect(dialFault({ ...dial, options: { ...dial.options, [name]: "postgres" } }, NOW)).not.toBeNull();
 });
 
 test("C13 connectors that lost the edge at once do not come back at once: full jitter, with a bound", () => {

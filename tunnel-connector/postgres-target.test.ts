@@ -1,5 +1,6 @@
 /** The connector's own way to a real PostgreSQL: encryption that is asked for is had, and what the server says of a role holds. */
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -81,6 +82,79 @@ describe("P2 encryption that is asked for", () => {
   test("is not given up when the server says no", async () => {
     await expect(openPostgres(resource(plain), "", "test")).rejects.toMatchObject({ code: "TARGET_TLS" });
   });
+});
+
+test("C7 a server that speaks only an older TLS gets nothing, not even the login", async () => {
+  const seen: Buffer[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => {
+      socket.write("S");
+      socket.on("data", (chunk) => {
+        seen.push(chunk);
+        // A ServerHello that chooses TLS 1.0, as somebody in the middle would answer (RFC 5246, section 7.4.1.3).
+        const hello = [0x03, 0x01, ...new Array<number>(32).fill(7), 0x00, 0x00, 0x2f, 0x00];
+        const body = [0x02, 0x00, 0x00, hello.length, ...hello];
+        socket.write(Uint8Array.from([0x16, 0x03, 0x01, 0x00, body.length, ...body]));
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = (server.address() as AddressInfo).port;
+  const password = { read: () => "the password" };
+  const older = resource(secure, { port, password });
+  await expect(openPostgres(older, "", "test")).rejects.toMatchObject({ code: "TARGET_TLS" });
+  server.close();
+  expect(seen.length).toBeGreaterThan(0);
+  expect(Buffer.concat(seen).toString("latin1")).not.toMatch(/postgres\0|the password/);
+});
+
+test("C11 what one target showed is trusted for no other: each has its own authority and name", async () => {
+  const open = async (given: Partial<PostgresResource["tls"]>): Promise<string> => {
+    try {
+      (await openPostgres(resource(secure, { tls: tls(given) }), "", "test")).close();
+      return "opened";
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  expect(await open({})).toBe("opened");
+  // The same address and certificate as just now, for a resource that trusts another authority or another name.
+  expect(await open({ ca: stranger })).toBe("TARGET_TLS");
+  expect(await open({ name: "db.internal" })).toBe("TARGET_TLS");
+  expect(await open({ ca: null })).toBe("TARGET_TLS");
+  expect(await open({})).toBe("opened");
+});
+
+test("C12 a target that asks for everything learns its own login, and nothing of another target", async () => {
+  const heard: Buffer[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      heard.push(chunk);
+      // AuthenticationCleartextPassword, again and again.
+      socket.write(Uint8Array.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]));
+      if (heard.length > 2) socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const broken = resource(plain, {
+    ...{ name: "broken", user: "own-login", port: (server.address() as AddressInfo).port },
+    ...{ password: { read: () => "own-password" }, tls: tls({ mode: "off", ca: null }) },
+  });
+  const asked: string[] = [];
+  const password = {
+    read: () => {
+      asked.push("read");
+      return "other-password";
+    },
+  };
+  const other = resource(plain, { name: "other", user: "other-login", password });
+  await expect(openPostgres(broken, "", "test")).rejects.toMatchObject({ name: "TargetError" });
+  server.close();
+  const text = Buffer.concat(heard).toString("latin1");
+  expect(text).toContain("own-login");
+  expect([text.includes(other.user), text.includes("other-password"), asked]).toEqual([false, false, []]);
 });
 
 test.each(["disabled", "absent"])("P21 a login that the server does not let in: %s", async (user) => {

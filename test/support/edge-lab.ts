@@ -55,6 +55,7 @@ function testTasks(bundle: Bundle): Bundle {
         variant("brief", "b", { session: { ...session, ttlMs: 2_000 } }),
         variant("impatient", "c", { session: { ...session, idleMs: 1_000 } }),
         variant("single", "d", { session: { ...session, maxConcurrent: 1 } }),
+        variant("lenient", "1", { recording: { ...base.recording, onFailure: "continue" } }),
         variant("sealed", "f", { recording: { ...base.recording, sealed: true } }),
         variant("held", "e", {
           approval: { from: { groups: ["support-leads"] }, count: 1, expiresMs: 900_000 },
