@@ -36,6 +36,17 @@ const apart: Plugin = {
   },
 };
 
+/** Packages of CommonJS modules ask for Node's modules with `require`, which a Worker's script does not have. */
+const required: Plugin = {
+  name: "required modules",
+  setup(builder) {
+    builder.onResolve({ filter: /^(crypto|util)$/ }, ({ path }) => ({ path, namespace: "required" }));
+    builder.onLoad({ filter: /.*/, namespace: "required" }, ({ path }) => ({
+      contents: `export * from "node:${path}"; export { default } from "node:${path}";`,
+    }));
+  },
+};
+
 /** What `worker/index.ts` imports lies in here, besides packages. */
 const SOURCES = ["worker", "wire", "policies", "build/console", "build/parser", "scripts/bundle-worker.ts"];
 
@@ -69,7 +80,7 @@ async function bundle(): Promise<string> {
     external: ["cloudflare:*", "node:*"],
     jsx: "automatic",
     jsxImportSource: "hono/jsx",
-    plugins: [apart],
+    plugins: [apart, required],
     logLevel: "silent",
   });
   return built.outputFiles[0]!.text;

@@ -29,3 +29,13 @@ declare module "*/console/assets.js" {
   const assets: Readonly<Record<string, { type: string; body: string; version: string }>>;
   export default assets;
 }
+
+/** The package's own declarations bring in the browser's types for the whole program. */
+declare module "@xmldom/xmldom/lib/dom-parser.js" {
+  export class DOMParser {
+    constructor(options: {
+      errorHandler: Record<"warning" | "error" | "fatalError", (message: string) => void>;
+    });
+    parseFromString(text: string, type: string): unknown;
+  }
+}

@@ -7,6 +7,7 @@ import type { ConsoleEnv } from "./console/session.ts";
 import type { RequestObject } from "./gateway/request-object.ts";
 import type { GrantObject } from "./grants/object.ts";
 import { issuersFrom } from "./identity/issuers.ts";
+import { samlProvidersFrom } from "./identity/saml/providers.ts";
 import type { LogRoutesEnv } from "./log/routes.ts";
 import type { SessionObject } from "./sessions/object.ts";
 
@@ -55,6 +56,7 @@ function check(env: Record<string, unknown>): Bindings {
   if (key === undefined || key === null || key === "") fail("the secret SIGNING_KEY is missing");
   try {
     issuersFrom(env["ISSUERS"]);
+    samlProvidersFrom({ ISSUERS: env["ISSUERS"], SAML_PROVIDERS: env["SAML_PROVIDERS"] });
   } catch (error) {
     fail(error instanceof Error ? error.message : "ISSUERS is not valid");
   }

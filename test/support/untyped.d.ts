@@ -14,3 +14,14 @@ declare module "pg-cursor" {
     close(): Promise<void>;
   }
 }
+/** Its own types bring in the browser's for the whole program. */
+declare module "samlify/build/index.js" {
+  // biome-ignore lint/suspicious/noExplicitAny: settings and answers of many shapes
+  type Made = any;
+  const samlify: {
+    setSchemaValidator(validator: { validate(xml: string): Promise<string> }): void;
+    ServiceProvider(settings: object): Made;
+    IdentityProvider(settings: object): Made;
+  };
+  export default samlify;
+}

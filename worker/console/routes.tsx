@@ -12,7 +12,7 @@ import { requestRoutes } from "./request-routes.tsx";
 import { page } from "./respond.tsx";
 import { type ConsoleRoutes, pageHeaders, requireVisitor } from "./session.ts";
 import { sessionPages } from "./session-routes.tsx";
-import { programs, signIn } from "./sign-in-routes.tsx";
+import { programs, samlSignIn, signIn } from "./sign-in-routes.tsx";
 
 const PAGES = [
   "/",
@@ -44,6 +44,7 @@ export function consoleRoutes(bundle: Bundle): Hono<ConsoleRoutes> {
     return found ?? context.text("There is no such file.", 404);
   });
   signIn(app);
+  samlSignIn(app);
   programs(app);
   requestRoutes(app, bundle);
   sessionPages(app);

@@ -31,7 +31,10 @@ export interface ConsoleRoutes {
 /** Cookie of a sign-in under way. */
 export const FLOW_COOKIE = "__Host-wicket-flow";
 
-/** Attributes of both cookies. Lax: the provider's redirect back must carry the flow cookie. */
+/** The same for SAML, whose answer is posted by a page of the provider: a Lax cookie would stay behind. */
+export const SAML_FLOW_COOKIE = "__Host-wicket-saml";
+
+/** Attributes of the other cookies. Lax: the provider's redirect back must carry the flow cookie. */
 export const COOKIE = { secure: true, httpOnly: true, sameSite: "Lax", path: "/" } as const;
 
 /** Nothing is loaded from elsewhere, nothing runs inline, nothing frames the page, nothing is cached. */

@@ -1,18 +1,23 @@
 /** Sign-in through the provider, sign-out, and the confirmation of programs (loopback and device logins). */
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { Identity } from "../../policies/task.ts";
 import { actorFrom } from "../audit/events.ts";
 import { recordEvents } from "../audit/record.ts";
 import { CONSOLE_COOKIE } from "../identity/authenticate.ts";
+import { readBounded } from "../identity/fetch-json.ts";
 import { findIssuer } from "../identity/issuers.ts";
-import { CONSOLE_LOGIN_MS, createLogin, endLogin } from "../identity/logins.ts";
-import { CLIENT_ID, isLoopbackRedirect } from "../identity/oauth/answers.ts";
+import { createLogin, endLogin } from "../identity/logins.ts";
+import { CLIENT_ID, formParameters, isLoopbackRedirect } from "../identity/oauth/answers.ts";
 import { answerDevice, createCode, deviceWaits } from "../identity/oauth/login-grants.ts";
+import { samlProvidersFrom } from "../identity/saml/providers.ts";
+import { MAX_RESPONSE } from "../identity/saml/response.ts";
+import { beginSaml, finishSaml, samlMetadata } from "../identity/saml/sign-in.ts";
 import { userCodeFrom } from "../identity/secrets.ts";
 import { beginSignIn, finishSignIn, safeReturn, signInIssuers } from "../identity/sign-in.ts";
 import { MessagePage } from "./layout.tsx";
 import { page } from "./respond.tsx";
-import { COOKIE, type ConsoleRoutes, contentPolicy, FLOW_COOKIE } from "./session.ts";
+import { COOKIE, type ConsoleRoutes, contentPolicy, FLOW_COOKIE, SAML_FLOW_COOKIE } from "./session.ts";
 import { ConfirmPage, DevicePage, SignInPage } from "./sign-in-pages.tsx";
 
 /** `/login`, `/login/callback`, `/logout`. */
@@ -20,15 +25,25 @@ export function signIn(app: Hono<ConsoleRoutes>): void {
   app.get("/login", async (context) => {
     const { env } = context;
     const issuers = signInIssuers(env);
+    const saml = samlProvidersFrom(env);
     const returnTo = safeReturn(context.req.query("return_to"), env.EDGE_ORIGIN);
     const wanted = context.req.query("issuer");
-    const issuer = wanted === undefined && issuers.length === 1 ? issuers[0]! : findIssuer(issuers, wanted);
+    const only = wanted === undefined && issuers.length + saml.length === 1;
+    const issuer = only ? (issuers[0] ?? null) : findIssuer(issuers, wanted);
     if (!issuer) {
-      const links = issuers.map((one) => ({
-        label: one.label ?? new URL(one.issuer).host,
-        href: `/login?${new URLSearchParams({ issuer: one.issuer, return_to: returnTo })}`,
-      }));
-      return page(context, <SignInPage issuers={links} />);
+      const link = (path: string, label: string, query: Record<string, string>) => ({
+        label,
+        href: `${path}?${new URLSearchParams({ ...query, return_to: returnTo })}`,
+      });
+      const links = [
+        ...issuers.map((one) =>
+          link("/login", one.label ?? new URL(one.issuer).host, { issuer: one.issuer }),
+        ),
+        ...saml.map((one) =>
+          link("/login/saml", one.label ?? new URL(one.ssoUrl).host, { provider: one.entityId }),
+        ),
+      ];
+      return only ? context.redirect(links[0]!.href, 303) : page(context, <SignInPage issuers={links} />);
     }
     const begun = await beginSignIn(env, issuer, returnTo, Date.now());
     if (!begun.ok) return page(context, <SignInPage issuers={[]} message={begun.message} />, 503);
@@ -43,16 +58,9 @@ export function signIn(app: Hono<ConsoleRoutes>): void {
     const done = await finishSignIn(env, query, getCookie(context, FLOW_COOKIE) ?? null, now);
     deleteCookie(context, FLOW_COOKIE, COOKIE);
     if (!done.ok) {
-      const again = [{ label: "another try", href: "/login" }];
-      return page(context, <SignInPage issuers={again} message={done.message} />, 400);
+      return page(context, <SignInPage issuers={AGAIN} message={done.message} />, 400);
     }
-    const { identity, returnTo } = done.value;
-    // A new secret for each sign-in: a cookie that someone planted before is worth nothing after it.
-    const { secret } = await createLogin(env.DB, "console", identity, "console", now);
-    const data = { method: "browser", client: "console" } as const;
-    await recordEvents(env, [{ type: "auth.login", severity: "info", actor: actorFrom(identity), data }]);
-    setCookie(context, CONSOLE_COOKIE, secret, { ...COOKIE, maxAge: CONSOLE_LOGIN_MS / 1000 });
-    return context.redirect(returnTo, 303);
+    return signedIn(context, done.value.identity, done.value.returnTo, now);
   });
 
   app.post("/logout", async (context) => {
@@ -71,6 +79,67 @@ export function signIn(app: Hono<ConsoleRoutes>): void {
       <SignInPage issuers={[{ label: "your provider", href: "/login" }]} message="You are signed out." />,
     );
   });
+}
+
+/** `/login/saml`: begun here, answered at `acs`; `metadata` is for the provider's administrator. */
+export function samlSignIn(app: Hono<ConsoleRoutes>): void {
+  app.get("/login/saml", async (context) => {
+    const { env } = context;
+    const wanted = context.req.query("provider");
+    const provider = samlProvidersFrom(env).find((one) => one.entityId === wanted);
+    const message = "There is no such provider.";
+    if (!provider) return page(context, <SignInPage issuers={AGAIN} message={message} />, 404);
+    const returnTo = safeReturn(context.req.query("return_to"), env.EDGE_ORIGIN);
+    const { location, binding } = await beginSaml(env, provider, returnTo, Date.now());
+    setCookie(context, SAML_FLOW_COOKIE, binding, { ...SAML_COOKIE, maxAge: 600 });
+    return context.redirect(location, 303);
+  });
+
+  app.post("/login/saml/acs", async (context) => {
+    const { env } = context;
+    const now = Date.now();
+    const form = await formParameters(context.req.raw, readBounded, 2 * MAX_RESPONSE);
+    const binding = getCookie(context, SAML_FLOW_COOKIE) ?? null;
+    deleteCookie(context, SAML_FLOW_COOKIE, SAML_COOKIE);
+    const done = await finishSaml(env, form ?? new URLSearchParams(), binding, now);
+    if (!done.ok) {
+      const event = { type: "auth.refused", severity: "warn", reason: done.code } as const;
+      if (done.code !== "LOGIN_STATE")
+        await recordEvents(env, [{ ...event, data: { message: done.message } }]);
+      return page(context, <SignInPage issuers={AGAIN} message={done.message} />, 400);
+    }
+    const { identity, returnTo, until } = done.value;
+    return signedIn(context, identity, returnTo, now, until ?? undefined);
+  });
+
+  app.get("/login/saml/metadata", (context) =>
+    samlProvidersFrom(context.env).length === 0
+      ? context.text("No SAML provider is configured.", 404)
+      : context.body(samlMetadata(context.env.EDGE_ORIGIN), 200, {
+          "content-type": "application/samlmetadata+xml",
+        }),
+  );
+}
+
+const AGAIN = [{ label: "another try", href: "/login" }];
+const SAML_COOKIE = { ...COOKIE, sameSite: "None" } as const;
+
+/** Gives the browser its session. */
+async function signedIn(
+  context: Context<ConsoleRoutes>,
+  identity: Identity,
+  returnTo: string,
+  now: number,
+  until?: number,
+): Promise<Response> {
+  const { env } = context;
+  // A new secret for each sign-in: a cookie that someone planted before is worth nothing after it.
+  const { secret, login } = await createLogin(env.DB, "console", identity, "console", now, until);
+  const data = { method: "browser", client: "console" } as const;
+  await recordEvents(env, [{ type: "auth.login", severity: "info", actor: actorFrom(identity), data }]);
+  const maxAge = Math.floor((login.expires - now) / 1000);
+  setCookie(context, CONSOLE_COOKIE, secret, { ...COOKIE, maxAge });
+  return context.redirect(returnTo, 303);
 }
 
 /** `wicket login`: the person confirms in the browser, on this machine (loopback) or another (device). */

@@ -18,6 +18,7 @@ import { verifyEdgeToken } from "./edge-token.ts";
 import { findIssuer, type Issuer, issuersFrom } from "./issuers.ts";
 import { KeyStore } from "./keys.ts";
 import { isLoginOpen } from "./logins.ts";
+import { isTrustedIssuer } from "./saml/providers.ts";
 
 /** Tolerated difference between the clocks of provider and edge. */
 export const CLOCK_SKEW_SECONDS = 5;
@@ -29,6 +30,7 @@ export const CONSOLE_COOKIE = "__Host-wicket";
 /** What `authenticate` needs of the Worker's environment. */
 export interface IdentityEnv {
   readonly ISSUERS: unknown;
+  readonly SAML_PROVIDERS?: unknown;
   readonly EDGE_ORIGIN: string;
   readonly SIGNING_KEY: unknown;
   readonly DB: D1Database;
@@ -156,7 +158,7 @@ export async function authenticateToken(
     if (!own.ok) return refuseToken(own.code);
     const { identity, grant, actor, login } = own.token;
     // An issuer that was taken out of the configuration takes its people with it.
-    if (!findIssuer(issuersFrom(env.ISSUERS), identity.issuer)) return refuseToken("TOKEN_ISSUER_UNKNOWN");
+    if (!isTrustedIssuer(env, identity.issuer)) return refuseToken("TOKEN_ISSUER_UNKNOWN");
     if (login !== null && !(await isLoginOpen(env.DB, login, now))) return refuseToken("TOKEN_REVOKED");
     const credential = {
       kind: "edge_token" as const,

@@ -21,16 +21,17 @@ interface LoginRow {
   expires: number;
 }
 
-/** Keeps a sign-in; `secret` is returned once and stored only as its hash. */
+/** Keeps a sign-in, until `until` (ms) at the latest; `secret` is returned once and stored only as its hash. */
 export async function createLogin(
   db: D1Database,
   kind: "console" | "cli",
   identity: Identity,
   client: string,
   now: number,
+  until = Number.POSITIVE_INFINITY,
 ): Promise<{ login: Login; secret: string }> {
   const secret = newSecret();
-  const expires = now + (kind === "console" ? CONSOLE_LOGIN_MS : CLI_LOGIN_MS);
+  const expires = Math.min(until, now + (kind === "console" ? CONSOLE_LOGIN_MS : CLI_LOGIN_MS));
   const login: Login = { id: crypto.randomUUID(), identity: slim(identity, expires), client, expires };
   await db
     .prepare(

@@ -36,10 +36,11 @@ export function oauthAnswer(body: Readonly<Record<string, unknown>>): Response {
 export async function formParameters(
   request: Request,
   read: (request: Request, max: number) => Promise<string | null>,
+  max = 96 * 1024,
 ): Promise<URLSearchParams | null> {
   const type = request.headers.get("content-type") ?? "";
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(type)) return null;
-  const text = await read(request, 96 * 1024).catch(() => null);
+  const text = await read(request, max).catch(() => null);
   if (text === null) return null;
   const parameters = new URLSearchParams(text);
   const names = [...parameters.keys()].filter((name) => name !== "resource" && name !== "audience");
