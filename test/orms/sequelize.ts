@@ -23,7 +23,7 @@ const refusal = (error: any): string => error.parent?.code ?? String(error);
 const [customer] = (
   await Customer.findAll({ where: { id: 7 }, include: Order, order: [[Order, "id", "ASC"]] })
 )
-// biome-ignore lint/suspicious/noExplicitAny: models without types
+  // biome-ignore lint/suspicious/noExplicitAny: models without types
   .map((one) => one.toJSON() as any);
 const found = {
   read: [
