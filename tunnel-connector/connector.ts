@@ -294,7 +294,7 @@ export class Connector {
     };
     const server = first
       ? new RecordingServer(end, recording)
-      : new RequestServer(end, found.target, (count) => recording.reached(count));
+      : new RequestServer(end, found.target, recording);
     this.#running.set(dial.session, {
       kill: (code) => {
         server.close();

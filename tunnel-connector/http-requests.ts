@@ -8,8 +8,15 @@ import { request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import type { Duplex } from "node:stream";
 import WebSocket from "ws";
-import { channelProtocols, MessageReader, packMessage } from "../wire/kubernetes/channels.ts";
+import {
+  CHANNEL_STDERR,
+  CHANNEL_STDOUT,
+  channelProtocols,
+  MessageReader,
+  packMessage,
+} from "../wire/kubernetes/channels.ts";
 import { impersonationHeaders } from "../wire/kubernetes/headers.ts";
+import type { OutputKind } from "../wire/pieces.ts";
 import { parseRequestToConnector, type RequestHead, type ResponseHead } from "../wire/requests.ts";
 import { FramedSender, ReceiveWindow } from "../wire/tunnel.ts";
 
@@ -33,8 +40,15 @@ export interface RequestSocket {
   close(code: number, reason: string): void;
 }
 
-/** Resolves when so many entries are in the session's recording; rejects when they never will be. */
-export type Reached = (count: number) => Promise<void>;
+/** What the session of a socket keeps of its requests. */
+export interface Kept {
+  /** Resolves when so many entries are in the session's recording; rejects when they never will be. */
+  reached(count: number): Promise<void>;
+  /** Takes what the process of statement `n` wrote. Throws when it cannot be kept. */
+  output(n: number, kind: OutputKind, bytes: Uint8Array): void;
+}
+
+const NOTHING: Kept = { reached: () => Promise.resolve(), output: () => {} };
 
 /** The upstream side of the request that runs. */
 interface Running {
@@ -47,7 +61,7 @@ interface Running {
 export class RequestServer {
   readonly #socket: RequestSocket;
   readonly #target: HttpTarget;
-  readonly #reached: Reached;
+  readonly #kept: Kept;
   readonly #agent: Agent;
   readonly #sender: FramedSender;
   readonly #window = new ReceiveWindow();
@@ -58,10 +72,10 @@ export class RequestServer {
   #closed = false;
   #resume: (() => void) | null = null;
 
-  constructor(socket: RequestSocket, target: HttpTarget, reached: Reached = () => Promise.resolve()) {
+  constructor(socket: RequestSocket, target: HttpTarget, kept: Kept = NOTHING) {
     this.#socket = socket;
     this.#target = target;
-    this.#reached = reached;
+    this.#kept = kept;
     this.#agent = new Agent({
       keepAlive: true,
       maxSockets: 4,
@@ -100,7 +114,7 @@ export class RequestServer {
         this.#early = [];
         this.#earlyEnd = false;
         // Nothing goes to the target before what is recorded of it is kept.
-        this.#reached(message.after).then(
+        this.#kept.reached(message.after).then(
           () => this.#start(message),
           () => this.#reset("RECORDING_FAILED", "the recording cannot be written"),
         );
@@ -198,6 +212,15 @@ export class RequestServer {
       if (!binary) {
         this.#reset("TARGET_PROTOCOL", "the target sent a text message");
         return;
+      }
+      const kind = data[0] === CHANNEL_STDOUT ? "stdout" : data[0] === CHANNEL_STDERR ? "stderr" : null;
+      if (kind !== null && head.keep !== undefined) {
+        try {
+          this.#kept.output(head.keep, kind, data.subarray(1));
+        } catch {
+          this.#reset("RECORDING_FAILED", "the recording cannot be written");
+          return;
+        }
       }
       this.#sender.data(packMessage(data));
       if (this.#sender.queued > 0) {

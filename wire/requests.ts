@@ -36,6 +36,8 @@ const request = v.object({
   }),
   /** So many facts of the session must be in its recording before this is sent to the target. */
   after: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0)), 0),
+  /** What the stream brings of a process's output is kept at the connector under this number, for the recording. */
+  keep: v.optional(number),
 });
 const credit = v.object({ t: v.literal("credit"), bytes: number });
 const eof = v.object({ t: v.literal("eof") });

@@ -5,7 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Identity, Task } from "../../policies/task.ts";
 import { MessageReader, packMessage } from "../../wire/kubernetes/channels.ts";
-import { encodePiece } from "../../wire/pieces.ts";
+import { encodePiece, messageOf } from "../../wire/pieces.ts";
 import { serveHttp } from "../../worker/gateway/http.ts";
 import { serveKubernetes } from "../../worker/gateway/kubernetes.ts";
 import { ChannelError, RequestChannel } from "../../worker/gateway/request-channel.ts";
@@ -171,7 +171,7 @@ export class DoorSession extends DurableObject<Env> {
         this.#events.push(event);
         this.#recording?.record({ ...event });
       },
-      keep: (piece) => this.#recording?.keep(encodePiece(piece)),
+      keep: (piece, stars) => this.#recording?.keep(messageOf(piece, stars) ?? encodePiece(piece)),
       lag: () => this.#recording?.unsent ?? 0,
     };
   }

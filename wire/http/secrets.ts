@@ -5,6 +5,8 @@
  */
 
 const decoder = new TextDecoder("latin1");
+/** For a first look, which needs no positions: runtimes read UTF-8 several times faster. */
+const words = new TextDecoder();
 
 /** JSON Web Tokens, PEM private keys' bodies, provider tokens with their documented prefixes. */
 const shapes: readonly RegExp[] = [
@@ -61,6 +63,10 @@ export class SecretMasker {
   #overlong: ((byte: number) => boolean) | null = null;
   /** How many credentials were masked. */
   masked = 0;
+  /** Inside a credential that is masked as it comes. */
+  get masking(): boolean {
+    return this.#overlong !== null;
+  }
 
   /** The bytes that are safe to pass now. */
   push(chunk: Uint8Array): Uint8Array {
@@ -73,7 +79,7 @@ export class SecretMasker {
       if (data.length === 0) return new Uint8Array(stars).fill(0x2a);
     }
     data = joined(this.#held, data);
-    const text = latin1(data);
+    const text = words.decode(data);
     if (!candidate.test(text)) {
       // Nothing begins in it, so it passes as it is; only its last letters may be the beginning of something.
       const held = beginning.test(text.slice(-LONGEST_PREFIX)) ? tailLength(data) : 0;

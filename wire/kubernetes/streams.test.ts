@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MAX_HELD_TOKEN, SecretMasker } from "../http/secrets.ts";
-import { encodePiece, readPiece } from "../pieces.ts";
+import {
+  ByteQueue,
+  encodePiece,
+  encodeReference,
+  messageOf,
+  pieceOf,
+  readPiece,
+  readReference,
+  starsOf,
+} from "../pieces.ts";
 import { CastReader, castHeader, castResize } from "./asciicast.ts";
 import { channelMessage, readClientFrame, readServerFrame } from "./channels.ts";
 import { adler32 } from "./inflate.ts";
@@ -126,6 +135,43 @@ test("a terminal's recording puts cut characters together, each stream's by itse
   expect(events).toContainEqual([1, "r", "100x30"]);
   expect(readPiece(Uint8Array.of(9, 0, 0, 0, 1, 0, 0, 0, 0))).toBeNull();
   expect(readPiece(new Uint8Array(5))).toBeNull();
+});
+
+test("a reference stands for exactly the piece that was shown", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(400), { maxLength: 8 }),
+      fc.array(fc.nat(400), { maxLength: 8 }),
+      (cuts, others) => {
+        const text = encoder.encode(`é ${jwt} plain words sk_live_0123456789abcdefgh, the end`);
+        const parts = (at: readonly number[]) => {
+          const ends = [...at.filter((one) => one < text.length), text.length].sort((a, b) => a - b);
+          return ends.map((end, i) => text.subarray(i === 0 ? 0 : ends[i - 1], end));
+        };
+        // What the connector has of it is cut elsewhere than what the edge masked.
+        const kept = new ByteQueue();
+        for (const part of parts(others)) kept.push(part);
+        const raw = new ByteQueue();
+        const masker = new SecretMasker();
+        const show = (shown: Uint8Array) => {
+          const piece = { kind: "stdout", n: 3, ms: 9, bytes: shown } as const;
+          const message = messageOf(piece, starsOf(raw.take(shown.length)!, shown))!;
+          expect(readPiece(message)).toBeNull();
+          const reference = readReference(message)!;
+          expect(pieceOf(reference, kept.take(reference.length)!)).toEqual(encodePiece(piece));
+        };
+        for (const part of parts(cuts)) {
+          raw.push(part);
+          show(masker.push(part));
+        }
+        show(masker.flush());
+        expect([kept.size, kept.take(1)]).toEqual([0, null]);
+      },
+    ),
+  );
+  const outside = encodeReference({ kind: "stderr", n: 1, ms: 1, length: 4, stars: [[3, 2]] });
+  expect(readReference(outside)).toBeNull();
+  expect(readReference(outside.subarray(0, 15))).toBeNull();
 });
 
 test("the SPDY dictionary is the one of the draft", () => {

@@ -110,7 +110,9 @@ export abstract class KubeStream {
       method: "GET",
       target: upstreamTarget(request),
       headers: [],
-      upgrade: request.verb === "portforward" ? "portforward" : "channels",
+      ...(request.verb === "portforward"
+        ? { upgrade: "portforward" as const }
+        : { upgrade: "channels" as const, keep: this.statement.n }),
       caller: this.host.caller,
     });
     const { status, upgraded } = answer.head;

@@ -16,7 +16,7 @@ import {
   readServerFrame,
 } from "../../wire/kubernetes/channels.ts";
 import { type Status, streamFailure } from "../../wire/kubernetes/status.ts";
-import type { PieceKind } from "../../wire/pieces.ts";
+import { ByteQueue, type OutputKind, type PieceKind, starsOf } from "../../wire/pieces.ts";
 import { KubeStream } from "./kubernetes-stream-base.ts";
 import type { RequestChannel } from "./request-channel.ts";
 import type { RequestHost, RequestLedger, StatementEvent } from "./requests.ts";
@@ -26,6 +26,10 @@ export class ProcessStream extends KubeStream {
   readonly #protocol: ChannelProtocol;
   readonly #messages = new MessageReader();
   readonly #maskers = { stdout: new SecretMasker(), stderr: new SecretMasker() };
+  /** What came and was not shown yet. */
+  readonly #raw = { stdout: new ByteQueue(), stderr: new ByteQueue() };
+  readonly #masked = { stdout: 0, stderr: 0 };
+  readonly #masking = { stdout: false, stderr: false };
   /** Of what is typed, for the recording. */
   readonly #typed = new SecretMasker();
   #upstream: string = "";
@@ -91,7 +95,10 @@ export class ProcessStream extends KubeStream {
       }
       if (frame.t === "stdout" || frame.t === "stderr") {
         if (frame.bytes.length === 0) this.send(message.slice());
-        else this.#output(frame.t, this.#maskers[frame.t].push(frame.bytes));
+        else {
+          this.#raw[frame.t].push(frame.bytes);
+          this.#output(frame.t, this.#maskers[frame.t].push(frame.bytes));
+        }
       } else if (frame.t === "status") {
         this.#flush(true);
         this.send(message.slice());
@@ -104,6 +111,18 @@ export class ProcessStream extends KubeStream {
     this.#pause = setTimeout(() => this.#flush(false), 30);
   }
 
+  /** The connector has what was written: it is told how much of it was shown, and where it was masked. */
+  #keepOutput(kind: OutputKind, bytes: Uint8Array): void {
+    const { masked, masking } = this.#maskers[kind];
+    const plain = masked === this.#masked[kind] && !masking && !this.#masking[kind];
+    this.#masked[kind] = masked;
+    this.#masking[kind] = masking;
+    const stars = plain ? [] : starsOf(this.#raw[kind].take(bytes.length)!, bytes);
+    if (plain) this.#raw[kind].skip(bytes.length);
+    const ms = this.host.now() - this.statement.at;
+    this.host.keep({ kind, n: this.statement.n, ms, bytes }, stars);
+  }
+
   /** Sends what was held back: all of it at the end, a few letters at a pause. */
   #flush(all: boolean): void {
     for (const stream of ["stdout", "stderr"] as const) {
@@ -114,7 +133,7 @@ export class ProcessStream extends KubeStream {
 
   #output(stream: "stdout" | "stderr", bytes: Uint8Array): void {
     if (bytes.length === 0 || this.over) return;
-    this.#keep(stream, bytes);
+    this.#keepOutput(stream, bytes);
     this.send(channelMessage(stream === "stdout" ? CHANNEL_STDOUT : CHANNEL_STDERR, bytes));
   }
 

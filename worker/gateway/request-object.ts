@@ -3,7 +3,7 @@
  * policies, its connectors, its log and its recordings. The first connection of a session is its recording's: the
  * facts go there in one order, and a request on any other connection waits at the connector for those before it.
  */
-import { encodePiece, type Piece } from "../../wire/pieces.ts";
+import { encodePiece, messageOf, type Piece, type Stars } from "../../wire/pieces.ts";
 import { RecordingRoots, type SegmentHeader } from "../../wire/recording.ts";
 import { recordSessionProgress } from "../audit/store.ts";
 import { bundle, findResource, findTask } from "../bundle.ts";
@@ -115,12 +115,12 @@ export class RequestObject extends RequestSession<Bindings> {
     recording.roots.add("event", new TextEncoder().encode(message));
   }
 
-  protected override keep(run: RequestRun, piece: Piece): void {
+  protected override keep(run: RequestRun, piece: Piece, stars?: Stars): void {
     const recording = this.#recording;
     if (!recording || recording.channel.dead || run !== this.run) return;
-    const message = encodePiece(piece);
-    recording.channel.keep(message);
-    recording.roots.add("frontend", message);
+    const entry = encodePiece(piece);
+    recording.channel.keep(messageOf(piece, stars) ?? entry);
+    recording.roots.add("frontend", entry);
   }
 
   protected override get lag(): number {

@@ -6,7 +6,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Task } from "../../policies/task.ts";
-import type { Piece } from "../../wire/pieces.ts";
+import type { Piece, Stars } from "../../wire/pieces.ts";
 import { CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
 import { recordSessionEnd, recordSessionStart } from "../audit/store.ts";
@@ -77,7 +77,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
   /** Writes a fact to the session's recording. */
   protected write(_run: RequestRun, _event: RequestEvent): void {}
   /** Writes a piece of what passed to the session's recording. */
-  protected keep(_run: RequestRun, _piece: Piece): void {}
+  protected keep(_run: RequestRun, _piece: Piece, _stars?: Stars): void {}
   /** Bytes that wait on their way to the recording. */
   protected get lag(): number {
     return 0;
@@ -242,7 +242,7 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
         const told = eventOfRequest(event, run);
         if (told) this.outbox.add(told);
       },
-      keep: (piece) => this.keep(run, piece),
+      keep: (piece, stars) => this.keep(run, piece, stars),
       lag: () => this.lag,
       hold: (what) =>
         this.#holds.ask(grantOwner(this.env, context.grant), context.grant, run.id, context.approvals, what),

@@ -1,7 +1,7 @@
 /** What the gates for clusters and HTTP APIs share: their host, the events they record, bodies and streams. */
 import type { Identity, Task } from "../../policies/task.ts";
 import type { CastLine } from "../../wire/kubernetes/asciicast.ts";
-import type { Piece } from "../../wire/pieces.ts";
+import type { Piece, Stars } from "../../wire/pieces.ts";
 import type { RequestHead } from "../../wire/requests.ts";
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
 
@@ -85,8 +85,8 @@ export interface RequestHost {
   permit(): { readonly code: string; readonly message: string } | null;
   /** For the audit log and the recording: what is recorded before a request is there before it goes out. */
   record(event: RequestEvent): void;
-  /** A piece of what passed, for the recording only. */
-  keep(piece: Piece): void;
+  /** A piece of what passed, for the recording only. `stars`: of a process's output, where it was masked. */
+  keep(piece: Piece, stars?: Stars): void;
   /** Bytes that wait on their way to the recording. */
   lag(): number;
   /** Asks people; without it whatever needs approval is refused. */
