@@ -15,9 +15,11 @@ import { recording } from "./recording.ts";
 import { putSection, type Report, reportText } from "./report.ts";
 import { revocation } from "./revocation.ts";
 import { sql } from "./sql.ts";
+import { walls } from "./walls.ts";
 
 const PARTS: Readonly<Record<string, (lab: Lab) => Promise<Report>>> = {
   sql,
+  walls,
   pgbench,
   memory,
   revocation,
