@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bareMessage, bindMessage, executeMessage, parseMessage } from "../wire/postgres/frontend.ts";
 import { Frontend } from "../wire/postgres/messages.ts";
 import { startupMessage } from "../wire/postgres/startup.ts";
+import { crowd } from "./support/crowd.ts";
 import { adminOf, finished, type LocalPort, type System, startSystem } from "./support/system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wicket-drivers-"));
@@ -283,14 +284,12 @@ describe("on the wire", () => {
 
 describe("load", () => {
   test("200 sessions at the same time answer, each with its own", async () => {
-    const many = await Promise.all(
-      Array.from({ length: 200 }, async (_, i) => {
-        const client = new pg.Client(proxy.url);
-        client.on("error", () => {});
-        await client.connect();
-        return { client, i };
-      }),
-    );
+    const many = await crowd(200, async (i) => {
+      const client = new pg.Client(proxy.url);
+      client.on("error", () => {});
+      await client.connect();
+      return { client, i };
+    });
     const rows = await Promise.all(
       many.map(({ client, i }) => client.query("select $1::int as i, count(*)::int as n from orders", [i])),
     );
