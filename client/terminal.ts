@@ -1,7 +1,7 @@
 /** What commands write: data to stdout, talk to stderr. Text of others is made harmless for a terminal. */
 import { styleText } from "node:util";
 import { CommandError, type CommandFault, exit } from "./exit.ts";
-import { inert } from "./recording/inert.ts";
+import { inert, inertJson } from "./recording/inert.ts";
 
 /** Data: one line, or one document. */
 export function out(text: string): void {
@@ -15,7 +15,7 @@ export function say(text: string): void {
 
 /** One JSON document, or one event of a stream, on stdout. */
 export function outJson(value: unknown): void {
-  out(JSON.stringify(value));
+  out(inertJson(JSON.stringify(value)));
 }
 
 /** Styled when stdout is a terminal and NO_COLOR is not set. */

@@ -11,7 +11,7 @@ import {
   tokenOption,
 } from "../edge.ts";
 import { CommandError, exit, fail } from "../exit.ts";
-import { inert } from "../recording/inert.ts";
+import { inert, inertJson } from "../recording/inert.ts";
 import { out, outJson, perform, say, styled } from "../terminal.ts";
 import { when } from "./sessions.ts";
 
@@ -146,7 +146,7 @@ async function printLines(edge: Edge, query: Record<string, string>): Promise<st
     .split("\n")
     .filter((line) => line !== "");
   return lines.map((line) => {
-    out(line);
+    out(inertJson(line));
     const event = JSON.parse(line) as { id?: string; metadata?: { uid: string } };
     return event.id ?? event.metadata?.uid ?? "";
   });

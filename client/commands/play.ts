@@ -24,7 +24,7 @@ import {
 import { exit, fail } from "../exit.ts";
 import { readAuditorKey } from "../recording/auditor.ts";
 import { Bodies, bodyLines } from "../recording/bodies.ts";
-import { inert, inertLines } from "../recording/inert.ts";
+import { inert, inertJson, inertLines } from "../recording/inert.ts";
 import { openPlayable, type Playable, type PlayableSession } from "../recording/playable.ts";
 import { out, outJson, perform, say, styled, table } from "../terminal.ts";
 import { type SessionRow, when } from "./sessions.ts";
@@ -219,7 +219,8 @@ function castOf(
       ...bodyLines(statement, bodies, characters),
     ];
     const text = lines.map((line) => `${line}\r\n`);
-    return JSON.stringify([Math.max(0, statement.at - session.started) / 1000, "o", text.join("")]);
+    const at = Math.max(0, statement.at - session.started) / 1000;
+    return inertJson(JSON.stringify([at, "o", text.join("")]));
   });
   return [JSON.stringify(header), ...events];
 }

@@ -6,7 +6,7 @@ import { makeAuditorKey, readAuditorKey } from "./auditor.ts";
 import { openBundleFile } from "./bundle.ts";
 import { type EdgeApi, EdgeRefusal, edgeApi, tokenFile } from "./edge.ts";
 import { exportRecording } from "./export.ts";
-import { inert } from "./inert.ts";
+import { inert, inertJson } from "./inert.ts";
 import { LockApiError } from "./locks.ts";
 import { checkLocksCommand, type LockOptions, lockOptions, UsageError } from "./locks-command.ts";
 import { trustedKeys } from "./proven-entries.ts";
@@ -71,7 +71,7 @@ export function recordingCommand(io: RecordingIo = terminal): Command {
         const key = options.keyFile === undefined ? null : await openingKey(options.keyFile);
         const api = await apiOf(options, io);
         const done = await exportRecording(api, session, options.output, Date.now(), key);
-        if (options.json) io.out(JSON.stringify({ ...done, session, file: options.output }));
+        if (options.json) io.out(inertJson(JSON.stringify({ ...done, session, file: options.output })));
         else {
           io.err(`${options.output}: ${done.segments} segments, ${done.entries} entries of the log`);
           if (done.sealed && !key)
@@ -137,7 +137,7 @@ async function list(options: EdgeOptions, io: RecordingIo): Promise<number> {
   const answer = (await api.json("/api/sessions")) as { sessions?: Record<string, unknown>[] };
   const sessions = answer.sessions ?? [];
   if (options.json) {
-    io.out(JSON.stringify({ sessions }));
+    io.out(inertJson(JSON.stringify({ sessions })));
     return exit.ok;
   }
   for (const session of sessions) {
@@ -173,7 +173,7 @@ async function verify(file: string, options: VerifyOptions, io: RecordingIo): Pr
   const { bundle, close } = openBundleFile(file);
   try {
     const report = await verifyRecording(bundle, trusted.keys, auditors);
-    io.out(options.json ? JSON.stringify(report) : describe(file, report));
+    io.out(options.json ? inertJson(JSON.stringify(report)) : describe(file, report));
     return report.ok && (report.complete || !options.complete) ? exit.ok : exit.integrity;
   } finally {
     close();

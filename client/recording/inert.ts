@@ -14,6 +14,19 @@ export function inert(text: string): string {
   });
 }
 
+/**
+ * A line of JSON with the same meaning, in which nothing is active: JSON itself only escapes what is below U+0020, and a
+ * terminal acts on more. Such characters stand in strings only, where an escape means the character.
+ */
+export function inertJson(json: string): string {
+  return json.replace(ACTIVE, (character) => {
+    let escaped = "";
+    for (let i = 0; i < character.length; i++)
+      escaped += `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`;
+    return escaped;
+  });
+}
+
 /** As `inert`, but line breaks and tabs stay: for statements shown as they were written. */
 export function inertLines(text: string): string {
   return text
