@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { queryMessage } from "../wire/postgres/frontend.ts";
 import { startupMessage } from "../wire/postgres/startup.ts";
 import { encodeControl } from "../wire/tunnel.ts";
+import { crowd } from "./support/crowd.ts";
 import { type Bridge, type Door, DoorClient, startBridge } from "./support/edge-client.ts";
 import { PostgresTarget, TestConnector } from "./support/edge-connector.ts";
 import { type EdgeLab, startEdgeLab } from "./support/edge-lab.ts";
@@ -362,7 +363,7 @@ test("V6 garbage, an oversized message and a statement of 10 MB disturb nobody e
 
 test("V5 200 sessions at the same time", async () => {
   const began = performance.now();
-  const clients = await Promise.all(Array.from({ length: 200 }, () => greeted()));
+  const clients = await crowd(200, () => greeted());
   const up = performance.now();
   await Promise.all(
     clients.map(async (client) => {

@@ -16,7 +16,7 @@ import type { ConnectorIdentity } from "./identity.ts";
 import type { Log } from "./log.ts";
 
 /** After this silence behind a `ping` the edge is gone, milliseconds. */
-const PONG_MS = 15_000;
+const PONG_MS = 30_000;
 /** Without an interval from the edge. */
 const HEARTBEAT_MS = 20_000;
 /** A connection that lasted this long starts the pauses anew. */

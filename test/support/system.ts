@@ -167,6 +167,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     async stop() {
       await Promise.all([...children].map(ended));
       const code = await ended(dev);
+      if (code !== 0)
+        console.error(`wicket dev ended with ${code}: ${JSON.stringify(events.slice(-3))} ${errors}`);
       rmSync(folder, { recursive: true, force: true });
       return code;
     },
