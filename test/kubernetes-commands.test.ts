@@ -100,7 +100,7 @@ describe("watches", () => {
 
 describe("other clients", () => {
   const helm = kubectl("v36", "helm");
-  test.runIf(helm)("helm installs, lists, upgrades and removes a release", async () => {
+  test.runIf(helm)("helm installs, lists, upgrades, takes back and removes a release", async () => {
     const at = await cluster.home("tina", "release");
     const chart = join(at.folder, "chart");
     mkdirSync(join(chart, "templates"), { recursive: true });
@@ -116,6 +116,15 @@ describe("other clients", () => {
       "REVISION: 2",
     );
     expect((await at.run(helm!, ["list"])).stdout).toMatch(/demo\s+shop\s+2/);
+    const value = async () =>
+      (await cluster.direct.run(newest!, ["get", "configmap", "from-helm", "-o", "jsonpath={.data.a}"]))
+        .stdout;
+    expect(await value()).toBe("c");
+    expect((await at.run(helm!, ["rollback", "demo", "1", "--wait=hookOnly"])).stdout).toContain("Rollback");
+    expect(await value()).toBe("b");
+    expect((await at.run(helm!, ["status", "demo"])).stdout).toMatch(/STATUS: deployed\s+REVISION: 3/);
+    expect((await at.run(helm!, ["history", "demo"])).stdout).toMatch(/superseded[\s\S]*Rollback to 1/);
+    expect((await at.run(helm!, ["get", "manifest", "demo"])).stdout).toContain("name: from-helm");
     expect((await at.run(helm!, ["uninstall", "demo"])).stdout).toContain("uninstalled");
   });
 

@@ -41,7 +41,11 @@ export function watch(
     if (here(object)) emit(type, shape(object));
   });
   const seconds = Number(query.get("timeoutSeconds") ?? 0);
-  const timer = seconds > 0 ? setTimeout(() => response.end(), seconds * 1000) : undefined;
+  const end = () => {
+    stop();
+    response.end();
+  };
+  const timer = seconds > 0 ? setTimeout(end, seconds * 1000) : undefined;
   response.on("close", () => {
     clearTimeout(timer);
     stop();
