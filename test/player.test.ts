@@ -1,7 +1,9 @@
 /** Recordings in the console, in a real browser: the list, the players, and that nothing in them acts. */
 import { randomBytes } from "node:crypto";
+import { exportJWK, generateKeyPair } from "jose";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { auditorKey } from "../wire/recording-seal.ts";
 import { launchBrowser, scrollsSideways, shoot, signIn, violations, withBrowser } from "./support/browser.ts";
 import { type IdentityEdge, startIdentityEdge } from "./support/identity-edge.ts";
 import {
@@ -205,6 +207,38 @@ describe.runIf(withBrowser)("recordings", () => {
     await played(page, made);
     await page.locator("#state", { hasText: "Segment 1 does not follow the one before it" }).waitFor();
     expect(await page.textContent("#items")).not.toContain("forged");
+    await context.close();
+  });
+
+  test("a sealed recording says so and how to read it; one whose first segment comes while it is watched, too", async () => {
+    const { context, page, faults } = await signIn(browser, edge.origin, "tina");
+    const pair = await generateKeyPair("ECDH-ES+A256KW", { crv: "X25519", extractable: true });
+    const auditor = (await auditorKey(await exportJWK(pair.publicKey)))!;
+    const made = new MadeSession();
+    made.statement({ text: "SELECT 'canary'" });
+    made.seal("CLIENT_TERMINATED");
+    await made.sealTo(auditor);
+    await placeSession(edge.miniflare, made, { subject: "tina", issuer: edge.issuer });
+    await page.goto(`${edge.origin}/recordings/${made.id}`);
+    // Nothing of it is stored yet, so the player waits for it.
+    await page.locator("#state", { hasText: "live" }).waitFor();
+    await placeSegments(edge.miniflare, made);
+    await page.locator("#state", { hasText: "only its auditors can read it" }).waitFor();
+    await page.reload();
+    await page.locator("h2", { hasText: "This recording is sealed" }).waitFor();
+    const text = (await page.textContent("main")) ?? "";
+    expect(text).toContain(`wicket play ${made.id} --key-file`);
+    expect(text).toContain(auditor.id);
+    expect(text).not.toContain("canary");
+    expect(await page.locator("#player").count()).toBe(0);
+    expect(await violations(page)).toEqual([]);
+    await shoot(page, "player-sealed");
+    await page.goto(`${edge.origin}/recordings`);
+    await page
+      .locator("tr", { hasText: made.id.slice(0, 8) })
+      .locator("td", { hasText: "sealed" })
+      .waitFor();
+    expect(faults).toEqual([]);
     await context.close();
   });
 

@@ -10,7 +10,14 @@ import {
   readyForQuery,
   rowDescription,
 } from "../../wire/postgres/backend.ts";
-import { type SealedSegment, SegmentWriter, segmentKey } from "../../wire/recording.ts";
+import {
+  digestOf,
+  readSegmentHeader,
+  type SealedSegment,
+  SegmentWriter,
+  segmentKey,
+} from "../../wire/recording.ts";
+import { type AuditorKey, sealSegment } from "../../wire/recording-seal.ts";
 import { insertEvents, recordSessionEnd, recordSessionStart } from "../../worker/audit/store.ts";
 import { noteSegment } from "../../worker/recordings/ledger.ts";
 import { newSessionId } from "../../worker/sessions/ticket.ts";
@@ -119,6 +126,15 @@ export class MadeSession {
   seal(reason?: string): void {
     if (reason) this.event({ t: "end", code: reason, message: "the session is over", at: this.#at });
     this.segments.push(this.#writer.seal(this.#at, reason ? { reason } : undefined));
+  }
+
+  /** Seals what was written so far to an auditor, as a connector does before it sends it. */
+  async sealTo(auditor: AuditorKey): Promise<void> {
+    for (const [i, segment] of this.segments.entries()) {
+      const bytes = await sealSegment(segment.bytes, this.segments[i - 1]?.digest ?? null, [auditor]);
+      const read = readSegmentHeader(bytes);
+      if (read.ok) this.segments[i] = { ...segment, bytes, digest: digestOf(bytes), header: read.header };
+    }
   }
 
   /** The roots as the edge would have counted them. */
