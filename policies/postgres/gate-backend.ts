@@ -50,6 +50,10 @@ export const backendTypes: Uint8Array = treatments(
   [Backend.DataRow, Backend.CopyData],
 );
 
+/** Errors of a statement that is kept and does not fit any more: feature, name, definition, and what is not there. */
+const STALE = /^(0A|26|42|55|XX)/;
+const parseComplete = new Uint8Array([Backend.ParseComplete, 0, 0, 0, 4]);
+
 export class BackendHalf implements MessageSink {
   readonly #session: GateSession;
   readonly #parameters: SessionParameters;
@@ -134,7 +138,7 @@ export class BackendHalf implements MessageSink {
       case "describe_portal":
         return this.#description(reply, type, bytes, start, end);
       case "parse":
-        return type === Backend.ParseComplete ? this.#done(reply) : this.#violate(type);
+        return this.#parsed(reply, type);
       case "bind":
         return type === Backend.BindComplete ? this.#done(reply) : this.#violate(type);
       case "close":
@@ -166,6 +170,14 @@ export class BackendHalf implements MessageSink {
     return this.violation("UNKNOWN_TYPE", type);
   }
 
+  #parsed(reply: Reply, type: number): Verdict {
+    if (type !== (reply.known ? Backend.CloseComplete : Backend.ParseComplete)) return this.#violate(type);
+    const kept = reply.prepared?.kept;
+    if (kept) kept.ready = true;
+    const verdict = this.#done(reply);
+    return reply.known ? parseComplete : verdict;
+  }
+
   #done(reply: Reply): Verdict {
     this.#session.confirmNames(reply);
     this.#session.replies.shift();
@@ -182,6 +194,7 @@ export class BackendHalf implements MessageSink {
     if (!status) return this.#violate(Backend.ParameterStatus);
     const change = this.#parameters.change(status.name, status.value);
     if (change === "drop") return Verdict.Drop;
+    this.#session.kept.forget();
     if (change === "pass") return this.#session.replies.head?.kind === "setup" ? Verdict.Drop : Verdict.Pass;
     this.stream.stop();
     const message = "a setting that this gate depends on was changed";
@@ -340,6 +353,9 @@ export class BackendHalf implements MessageSink {
     const shown = reply.refusal ? refusalFields(reply.refusal) : this.#shownError(fields, reply);
     const run = reply.run;
     if (run) run.error = { sqlstate: shown["C"] ?? "XX000", message: shown["M"] ?? "" };
+    const kept = reply.prepared?.kept;
+    // Its table was changed, or the server does not have it: the next Parse is a new one.
+    if (kept && STALE.test(fields["C"] ?? "")) kept.gone = true;
     session.endCopy(reply, true);
     if (reply.kind === "query" || reply.kind === "sync") {
       // One error, then ReadyForQuery.

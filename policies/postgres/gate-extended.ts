@@ -12,6 +12,7 @@ import {
   describeMessage,
   parseMessage,
 } from "../../wire/postgres/frontend.ts";
+import { Frontend, TransactionStatus } from "../../wire/postgres/messages.ts";
 import { Verdict } from "../../wire/postgres/stream.ts";
 import type { Holds } from "./gate-holds.ts";
 import { recordParams } from "./gate-params.ts";
@@ -27,6 +28,7 @@ import { owe, type Prepared, type ReplyKind, type Run } from "./gate-replies.ts"
 import type { GateSession } from "./gate-session.ts";
 import { closed, refusalFor, rowsSpent, sqlPortals, sqlStatements } from "./gate-statements.ts";
 
+const encoder = new TextEncoder();
 /** Prepared statements and portals that a session may keep. */
 const maxNames = 2048;
 /** Characters of all prepared statements' texts. */
@@ -66,9 +68,15 @@ export class ExtendedProtocol {
       session.skipping = true;
       return mustFailUnnamedParse;
     }
-    const prepared: Prepared = { text, decision, verified: false, rows: false, describedIn: 0 };
+    // In a failed transaction Parse fails, where a Close in its place would not: then it is sent as it is.
+    const asking = name === "" && session.quiet && session.status !== TransactionStatus.Failed;
+    const kept = asking ? session.kept.find(decision, parameterTypes) : null;
+    const prepared: Prepared = { text, decision, verified: false, rows: false, describedIn: 0, kept };
     const entry = session.statements.define(name, prepared, cycle);
-    session.replies.push(owe("parse", cycle, { prepared, statements: [entry] }));
+    const known = kept?.ready ?? false;
+    session.replies.push(owe("parse", cycle, { prepared, known, statements: [entry] }));
+    if (known) return closeMessage("statement", UNUSED_NAME);
+    if (kept) return parseMessage(kept.name, decision.rewritten!, parameterTypes);
     if (decision.rewritten === text) return Verdict.Pass;
     return parseMessage(name, decision.rewritten!, parameterTypes);
   }
@@ -104,8 +112,8 @@ export class ExtendedProtocol {
         : this.bind(bytes, start, end);
     }
     const entry = session.portals.define(portal, { prepared, run }, session.cycle);
-    session.replies.push(owe("bind", session.cycle, { run, portals: [entry] }));
-    return Verdict.Pass;
+    session.replies.push(owe("bind", session.cycle, { run, prepared, portals: [entry] }));
+    return prepared.kept ? bindTo(prepared.kept.name, bytes, start, end) : Verdict.Pass;
   }
 
   describe(bytes: Uint8Array, start: number, end: number): Verdict {
@@ -117,7 +125,9 @@ export class ExtendedProtocol {
       const found = session.statements.find(name, session.cycle);
       if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
       if (found.is === "missing") return this.refuse("describe_statement", null, noStatement(name));
-      return this.#owedDescription("describe_statement", found.value, false);
+      const { kept } = found.value;
+      const pass = this.#owedDescription("describe_statement", found.value, false);
+      return kept ? describeMessage("statement", kept.name) : pass;
     }
     const found = session.portals.find(name, session.cycle);
     if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
@@ -198,6 +208,19 @@ export class ExtendedProtocol {
     this.waitsFor = cycle;
     return Verdict.Wait;
   }
+}
+
+/** A Bind of the unnamed statement as one of `name`. */
+function bindTo(name: string, bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const statement = bytes.indexOf(0, start) + 1;
+  const named = encoder.encode(name);
+  const message = new Uint8Array(5 + (end - start) + named.length);
+  message[0] = Frontend.Bind;
+  new DataView(message.buffer).setUint32(1, message.length - 1);
+  message.set(bytes.subarray(start, statement), 5);
+  message.set(named, 5 + statement - start);
+  message.set(bytes.subarray(statement, end), 5 + statement - start + named.length);
+  return message;
 }
 
 function noStatement(name: string): Refusal {

@@ -1,5 +1,6 @@
 /** The replies that the server still owes, in order: what the next message of the server must belong to. */
 import type { StatementDecision } from "./decision.ts";
+import type { Kept } from "./gate-kept.ts";
 import type { NameEntry } from "./gate-names.ts";
 import type { Refusal } from "./gate-refusal.ts";
 
@@ -28,6 +29,8 @@ export interface Prepared {
   rows: boolean;
   /** The cycle in which it is being described. */
   describedIn: number;
+  /** The server's own statement of this text, in the place of the unnamed one. */
+  readonly kept: Kept | null;
 }
 
 /** A portal that the gate let the server bind. */
@@ -59,6 +62,8 @@ export interface Reply {
   readonly prepared: Prepared | null;
   /** The text that was sent is the user's own (query). */
   readonly sameText: boolean;
+  /** The server has the statement already: a Close of nothing went in place of the Parse. */
+  readonly known: boolean;
   /** What holds of names when it succeeds. */
   readonly statements: readonly NameEntry<Prepared>[];
   readonly portals: readonly NameEntry<Portal>[];
@@ -80,7 +85,7 @@ export function owe(
   kind: ReplyKind,
   cycle: number,
   more: Partial<
-    Pick<Reply, "hidden" | "refusal" | "run" | "prepared" | "sameText" | "statements" | "portals">
+    Pick<Reply, "hidden" | "refusal" | "run" | "prepared" | "sameText" | "known" | "statements" | "portals">
   > = {},
 ): Reply {
   return {
@@ -91,6 +96,7 @@ export function owe(
     run: more.run ?? null,
     prepared: more.prepared ?? null,
     sameText: more.sameText ?? false,
+    known: more.known ?? false,
     statements: more.statements ?? none,
     portals: more.portals ?? none,
     rows: false,

@@ -2,6 +2,7 @@
 import { TransactionStatus } from "../../wire/postgres/messages.ts";
 import type { Task } from "../task.ts";
 import type { StatementDecider, StatementDecision } from "./decision.ts";
+import { KeptStatements } from "./gate-kept.ts";
 import { Names } from "./gate-names.ts";
 import type { Origins } from "./gate-origins.ts";
 import { bareFields, fatalError, type Refusal, refusal } from "./gate-refusal.ts";
@@ -36,6 +37,7 @@ export class GateSession {
   /** Weighed by their texts, characters. */
   readonly statements = new Names<Prepared>((prepared) => prepared.text.length);
   readonly portals = new Names<Portal>();
+  readonly kept = new KeptStatements();
   readonly stats: GateStats = { statements: 0, denied: 0, rows: 0, bytes: 0 };
   readonly clock: () => number;
   readonly permit: GateOptions["permit"];
@@ -88,6 +90,11 @@ export class GateSession {
 
   record(event: GateEvent): void {
     this.host.record(event);
+  }
+
+  /** Nothing is owed: the transaction status is the server's. */
+  get quiet(): boolean {
+    return this.replies.length === 0;
   }
 
   alarm(code: string, message: string): void {
@@ -158,6 +165,8 @@ export class GateSession {
     else if (decision) {
       const { counted, lookups } = countsOf(decision);
       this.stats.statements += counted;
+      const alone = protocol === "simple" && this.quiet && this.status === TransactionStatus.Idle;
+      this.kept.ran(decision, alone);
       if (decision.relations.some((name) => name.startsWith("pg_temp."))) this.newestOrigin = this.newestOid;
       this.#lookups += lookups;
     }
