@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { listEvents } from "../audit/store.ts";
 import { openGrant, sessionStarted } from "./open.ts";
-import { notePolicies } from "./policy-change.ts";
+import { notePolicies, type PolicyEnv } from "./policy-change.ts";
 import { durationMs } from "./routes.ts";
 import { createTestEdge, type JsonBody, type TestEdge } from "./test-edge.ts";
 
@@ -239,7 +239,7 @@ describe("administering", () => {
         { ...edge.bundle, digest: "7".repeat(64) },
         { ...edge.bundle, digest: "8".repeat(64) },
       ];
-      for (const bundle of [one, one, two]) await notePolicies(edge.env, bundle, Date.now());
+      for (const bundle of [one, one, two]) await notePolicies(edge.env as PolicyEnv, bundle, Date.now());
       const events = await edge.call("GET", "/api/audit?type=policy.changed", "ada");
       expect(events.body.events.map((event: JsonBody) => event.data)).toMatchObject([
         { from: one.digest, to: two.digest },

@@ -23,7 +23,7 @@ import { disableIdentity, enableIdentity } from "../identity/people.ts";
 import { askForGrant, decideOn, revokeGrant, viewGrant } from "./ask.ts";
 import type { Grant, GrantResult, GrantStatus } from "./grant.ts";
 import { type GrantRow, listGrants } from "./ledger.ts";
-import { notePolicies } from "./policy-change.ts";
+import { notePolicies, type PolicyEnv } from "./policy-change.ts";
 import { revokeGrantsOf, revokeOutdated } from "./sweep.ts";
 
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
@@ -206,7 +206,7 @@ export function grantRoutes(bundle: Bundle): Hono<CallerRoutes> {
   app.post("/api/policies/sweep", async (context) => {
     const caller = context.get("caller");
     if (!caller.admin) return problem(notAdmin);
-    const noted = await notePolicies(context.env, bundle, Date.now(), callerActor(caller));
+    const noted = await notePolicies(context.env as PolicyEnv, bundle, Date.now(), callerActor(caller));
     return context.json({ revoked: noted + (await revokeOutdated(context.env, bundle)) });
   });
 

@@ -96,7 +96,7 @@ async function decide(
   const { seen: _, ...by } = person;
   const verb = action.verb === "approve" ? "approve" : "deny";
   const comment = `${verb === "approve" ? "approved" : "denied"} in Slack`;
-  const decided = { person: { ...by, email: null }, via: null };
+  const decided = { person: by, via: null };
   const result = (await owner.decide(action.grant, decided, verb, comment)) as GrantResult;
   if (!result.ok) return no(`Not done: ${result.message} (${result.code}).`);
   const { status, approvals, approval } = result.grant;

@@ -13,15 +13,14 @@ export async function revokeGrantsOf(
   code: string,
   message: string,
 ): Promise<number> {
-  return revokeAll(
-    env,
-    (await openGrantIds(env.DB, who)).map((row) => row.id),
-    code,
-    message,
-  );
+  const ids = (await openGrantIds(env.DB, who)).map((row) => row.id);
+  return (await revokeAll(env, ids, code, message)).revoked;
 }
 
-/** Revokes every open grant whose task is gone or has another digest in `bundle`. Returns how many. */
+/**
+ * Revokes every open grant whose task is gone or has another digest in `bundle`. Returns how many. Throws when one
+ * could not be reached.
+ */
 export async function revokeOutdated(env: GrantsEnv, bundle: Bundle): Promise<number> {
   const rows = await openGrantIds(env.DB, null);
   const outdated = rows.filter((row) => {
@@ -29,12 +28,10 @@ export async function revokeOutdated(env: GrantsEnv, bundle: Bundle): Promise<nu
     return task?.digest !== row.task_digest;
   });
   const message = "the task's policy has changed";
-  return revokeAll(
-    env,
-    outdated.map((row) => row.id),
-    "POLICY_CHANGED",
-    message,
-  );
+  const ids = outdated.map((row) => row.id);
+  const { revoked, failed } = await revokeAll(env, ids, "POLICY_CHANGED", message);
+  if (failed > 0) throw new Error(`${failed} grants of changed tasks could not be revoked yet`);
+  return revoked;
 }
 
 async function revokeAll(
@@ -42,8 +39,9 @@ async function revokeAll(
   ids: readonly string[],
   code: string,
   message: string,
-): Promise<number> {
+): Promise<{ readonly revoked: number; readonly failed: number }> {
   let revoked = 0;
+  let failed = 0;
   for (let from = 0; from < ids.length; from += AT_ONCE) {
     const results = await Promise.allSettled(
       ids
@@ -54,6 +52,7 @@ async function revokeAll(
         ),
     );
     revoked += results.filter((result) => result.status === "fulfilled" && result.value?.ok).length;
+    failed += results.filter((result) => result.status === "rejected").length;
   }
-  return revoked;
+  return { revoked, failed };
 }

@@ -5,49 +5,54 @@ import { identityKey, printable } from "./claims.ts";
 
 /** How long an unchanged identity is not written again. */
 const REMEMBER_MS = 60_000;
-const remembered = new Map<string, { groups: string; at: number }>();
+const remembered = new Map<string, { groups: string; email: string | null; at: number }>();
 
 /** The person behind an identity, without claims. The email only ever serves to refuse. */
 export function personOf(identity: Identity): Person {
-  const email = identity.claims["email"];
   return {
     issuer: identity.issuer,
     subject: identity.subject,
     name: identity.name === null ? null : printable(identity.name),
     groups: identity.groups,
-    email: typeof email === "string" && email !== "" ? email.normalize("NFKC").toLowerCase() : null,
+    email: emailOf(identity),
   };
+}
+
+function emailOf({ claims: { email } }: Identity): string | null {
+  return typeof email === "string" && email !== "" ? email.normalize("NFKC").toLowerCase() : null;
 }
 
 /** Keeps the groups of a freshly validated identity. Throws when D1 does not take it. */
 export async function rememberPerson(db: D1Database, identity: Identity, now: number): Promise<void> {
   const key = identityKey(identity);
   const groups = JSON.stringify(identity.groups);
+  const email = emailOf(identity);
   const last = remembered.get(key);
-  if (last && last.groups === groups && now - last.at < REMEMBER_MS) return;
+  if (last && last.groups === groups && last.email === email && now - last.at < REMEMBER_MS) return;
   await db
     .prepare(
-      `INSERT INTO people (issuer, subject, name, groups, seen) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, groups = excluded.groups, seen = excluded.seen`,
+      `INSERT INTO people (issuer, subject, name, groups, email, seen) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, groups = excluded.groups,
+         email = coalesce(excluded.email, people.email), seen = excluded.seen`,
     )
-    .bind(identity.issuer, identity.subject, identity.name, groups, now)
+    .bind(identity.issuer, identity.subject, identity.name, groups, email, now)
     .run();
   if (remembered.size > 10_000) remembered.clear();
-  remembered.set(key, { groups, at: now });
+  remembered.set(key, { groups, email, at: now });
 }
 
 /** A person as last seen at the edge, and when (ms); null when never, or when there is no such person. */
 export async function seenPerson(
   db: D1Database,
   who: { issuer: string; subject: string },
-): Promise<(Omit<Person, "email"> & { readonly seen: number }) | null> {
+): Promise<(Person & { readonly seen: number }) | null> {
   const row = await db
-    .prepare("SELECT name, groups, seen FROM people WHERE issuer = ? AND subject = ?")
+    .prepare("SELECT name, groups, email, seen FROM people WHERE issuer = ? AND subject = ?")
     .bind(who.issuer, who.subject)
-    .first<{ name: string | null; groups: string; seen: number }>();
+    .first<{ name: string | null; groups: string; email: string | null; seen: number }>();
   if (!row) return null;
   const { issuer, subject } = who;
-  return { issuer, subject, name: row.name, groups: JSON.parse(row.groups) as string[], seen: row.seen };
+  return { ...row, issuer, subject, groups: JSON.parse(row.groups) as string[] };
 }
 
 export interface Standing {

@@ -9,7 +9,7 @@ import type { SegmentHeader } from "../../wire/recording.ts";
 import { theLog } from "./routes.ts";
 import type { AppendOptions, LogObject } from "./sequencer.ts";
 
-interface LogBinding {
+export interface LogBinding {
   readonly LOG: DurableObjectNamespace<LogObject>;
 }
 
@@ -112,6 +112,20 @@ export async function logComplete(
     { wait: "sequenced" },
   );
   return fault;
+}
+
+/** Puts it into the log that other policies came into force. Throws when it cannot be. */
+export async function logPolicies(
+  env: LogBinding,
+  change: {
+    readonly before: string | null;
+    readonly after: string;
+    readonly time: number;
+    readonly actor: Person | null;
+  },
+): Promise<void> {
+  const actor = change.actor && who(change.actor);
+  await append(env, { v: 1, type: "policy.change", ...change, actor, note: "" }, { wait: "sequenced" });
 }
 
 /** Puts the reading of a recording into the log. Throws when it cannot be. */
