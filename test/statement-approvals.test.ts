@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cancelRequest } from "../wire/postgres/startup.ts";
 import { approvalLibrary } from "./support/approval-library.ts";
 import { descendant } from "./support/processes.ts";
-import { finished, type LocalPort, type System, startSystem } from "./support/system.ts";
+import { adminOf, finished, type LocalPort, type System, startSystem } from "./support/system.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const withBrowser = existsSync(CHROMIUM);
@@ -363,5 +363,52 @@ describe("what runs is what was approved, or nothing", () => {
     await decide("lee", id, "deny", { reason: "done" });
     await work;
     await stop();
+  });
+});
+
+describe("A2 a schema that changes between approval and run: what was approved, or nothing", () => {
+  const changes: [string, string, string][] = [
+    [
+      "a column that takes another's name",
+      "alter table orders add internal text; alter table orders rename status to status_before; alter table orders rename internal to status",
+      "alter table orders drop status; alter table orders rename status_before to status",
+    ],
+    [
+      "a table that takes another's place",
+      `alter table orders rename to orders_before; create table orders (like orders_before including all);
+       insert into orders select * from orders_before;
+       do $$ declare role text; begin for role in select grantee from information_schema.role_table_grants
+         where table_name = 'orders_before' and grantee <> 'postgres' loop
+         execute format('grant select, update on orders to %I', role); end loop; end $$`,
+      "drop table orders; alter table orders_before rename to orders",
+    ],
+    [
+      "a column of another type",
+      "alter table orders alter status type varchar(3) using left(status, 3)",
+      "alter table orders alter status type text; update orders set status = 'paid' where id = 108",
+    ],
+    [
+      "a view in the table's place",
+      "alter table orders rename to orders_before; create view orders as select * from orders_before; grant select, update on orders to public",
+      "drop view orders; alter table orders_before rename to orders",
+    ],
+  ];
+  test.each(changes)("%s", async (_name, change, back) => {
+    const admin = await adminOf(system);
+    const one = await driver();
+    try {
+      const work = failure(one.client.query("update orders set status = 'swapped' where id = 108"));
+      const request = await held(one.reason);
+      await admin.query(change);
+      const seen = { seen: request.statement.digest };
+      expect((await decide("lee", request.id, "approve", seen)).status).toBe(200);
+      const error = await work;
+      const { rows } = await admin.query("select * from orders where id = 108");
+      expect(JSON.stringify(rows)).not.toContain("swapped");
+      expect(error).not.toBeNull();
+    } finally {
+      await admin.query(back).finally(() => admin.end());
+      await one.stop();
+    }
   });
 });
