@@ -2,9 +2,13 @@
  * V1: whoever ends a grant, and whatever its sessions do at that moment, they end at once: the client is told or cut,
  * the database's session is gone, and what was open in it is rolled back.
  */
+
+import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import pg from "pg";
+import { from } from "pg-copy-streams";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { approvalLibrary } from "./support/approval-library.ts";
 import { type System, startSystem } from "./support/system.ts";
@@ -22,6 +26,8 @@ beforeAll(async () => {
     ...{ user: "postgres", password: adminPassword },
   });
   await database.connect();
+  await database.query(`create table marks (at timestamptz default clock_timestamp(), note text);
+    grant insert on marks to public`);
 });
 
 afterAll(async () => {
@@ -126,6 +132,21 @@ describe("V1 a grant that ends takes its sessions with it", () => {
     await over(one, "GRANT_REVOKED");
   });
 
+  test("in COPY FROM, revoked by the requester: nothing of it stays", async () => {
+    const one = await opened("marks");
+    const copy = one.client.query(from("copy marks (note) from stdin")) as unknown as Writable;
+    const ended = once(copy, "error");
+    copy.write("half\n".repeat(20_000));
+    await system.until(async () => {
+      const text = "select 1 from pg_stat_activity where application_name = $1 and query ilike 'copy%'";
+      return (await database.query(text, [`wicket/${one.session}`])).rowCount === 1;
+    }, "the copy runs");
+    expect((await post("tina", `/api/requests/${one.grant}/revoke`)).status).toBe(200);
+    await ended;
+    await over(one, "GRANT_REVOKED");
+    expect((await database.query("select 1 from marks where note = 'half'")).rowCount).toBe(0);
+  });
+
   test("in a transaction, by disabling the identity: rolled back, and the identity is out", async () => {
     const one = await opened("held");
     const before = (await database.query("select status from orders where id = 108")).rows[0];
@@ -179,8 +200,6 @@ describe("V1 a grant that ends takes its sessions with it", () => {
 });
 
 test("V1 no statement reaches the database after the revoke was answered", async () => {
-  await database.query(`create table marks (at timestamptz default clock_timestamp(), note text);
-    grant insert on marks to public`);
   const one = await opened("marks");
   const more = await Promise.all(
     Array.from({ length: 7 }, async () => {

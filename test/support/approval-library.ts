@@ -58,6 +58,8 @@ approval: { from: { groups: [support-leads] }, count: 1, expires: 15m }
   /** Writes without asking each time. The table `marks` is the test's own. */
   marks: `${base("marks")}${reads}  - insert:
       public.marks: { columns: [note] }
+  - copy:
+      public.marks: { columns: [note] }
 session: { ttl: 30m, idle: 5m }
 approval: { from: { groups: [support-leads] }, count: 1, expires: 15m }
 `,
