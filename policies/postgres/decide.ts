@@ -20,7 +20,7 @@ import {
   transaction,
 } from "./session-statements.ts";
 import { Source } from "./source.ts";
-import { STATEMENT_KINDS } from "./statements.ts";
+import { STATEMENT_KINDS, statementName } from "./statements.ts";
 import { createTemporary, dropTemporary } from "./temporary.ts";
 import { as, type Fields, list, type RawStatement, sameTree, typeOf, type Wrapped } from "./tree.ts";
 import { World } from "./world.ts";
@@ -373,30 +373,4 @@ function hasWrite(select: Fields): boolean {
     const type = typeOf(as(node, "CommonTableExpr")?.["ctequery"]);
     return type !== null && type !== "SelectStmt";
   });
-}
-
-/** `CREATE TABLE` for CreateStmt would need a table of its own; the node's name in words is near enough. */
-function statementName(type: string): string {
-  const words: Readonly<Record<string, string>> = {
-    CreateStmt: "CREATE TABLE",
-    CreateTableAsStmt: "CREATE TABLE AS",
-    DoStmt: "DO",
-    ViewStmt: "CREATE VIEW",
-    IndexStmt: "CREATE INDEX",
-    CreatedbStmt: "CREATE DATABASE",
-    DropdbStmt: "DROP DATABASE",
-    RuleStmt: "CREATE RULE",
-    DefineStmt: "CREATE",
-    SecLabelStmt: "SECURITY LABEL",
-    VariableSetStmt: "SET",
-    VariableShowStmt: "SHOW",
-    CheckPointStmt: "CHECKPOINT",
-  };
-  return (
-    words[type] ??
-    type
-      .replace(/Stmt$/, "")
-      .replace(/([a-z])([A-Z])/g, "$1 $2")
-      .toUpperCase()
-  );
 }

@@ -90,3 +90,29 @@ export const STATEMENT_KINDS: ReadonlyMap<string, StatementKind> = new Map([
   // Parts of statements that the grammar also calls statements, and what only PL/pgSQL sends.
   ...never("none", "it is no statement of its own", "RawStmt SetOperationStmt ReturnStmt PLAssignStmt"),
 ]);
+
+/** `CREATE TABLE` for CreateStmt would need a table of its own; the node's name in words is near enough. */
+export function statementName(type: string): string {
+  const words: Readonly<Record<string, string>> = {
+    CreateStmt: "CREATE TABLE",
+    CreateTableAsStmt: "CREATE TABLE AS",
+    DoStmt: "DO",
+    ViewStmt: "CREATE VIEW",
+    IndexStmt: "CREATE INDEX",
+    CreatedbStmt: "CREATE DATABASE",
+    DropdbStmt: "DROP DATABASE",
+    RuleStmt: "CREATE RULE",
+    DefineStmt: "CREATE",
+    SecLabelStmt: "SECURITY LABEL",
+    VariableSetStmt: "SET",
+    VariableShowStmt: "SHOW",
+    CheckPointStmt: "CHECKPOINT",
+  };
+  return (
+    words[type] ??
+    type
+      .replace(/Stmt$/, "")
+      .replace(/([a-z])([A-Z])/g, "$1 $2")
+      .toUpperCase()
+  );
+}
