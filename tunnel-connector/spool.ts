@@ -45,7 +45,7 @@ export interface SpooledSegment {
 /** A segment is sealed this long after its first entry, milliseconds; later when many sessions run, up to ten times. */
 const SEAL_AFTER_MS = 1000;
 /** So many segments a second are sealed for their age, of all sessions together, until ten times that many run. */
-const SEALED_AT_ONCE = 4;
+const SEALED_AT_ONCE = 2;
 const SEGMENT = /^(\d{8})\.wgr$/;
 
 export class Spool {

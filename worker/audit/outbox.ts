@@ -1,12 +1,17 @@
 /**
- * The way of an audit event to D1. An object's outbox buffers events and writes them about once a second;
- * what D1 does not take is kept in the object's own storage until it does. Delivery is at least once, and
- * an event that arrives twice has one id.
+ * The way of an audit event to D1. An object's outbox buffers events and writes them about once a second,
+ * less often while they come without a pause; what D1 does not take is kept in the object's own storage until it does.
+ * Delivery is at least once, and an event that arrives twice has one id.
  */
 import { type AuditEvent, type NewEvent, ulid } from "./events.ts";
 import { insertEvents } from "./store.ts";
 
 const FLUSH_MS = 1_000;
+/** A buffered outbox that gets the next event right after it wrote waits longer: busy sessions share one database. */
+const BUSY_FLUSH_MS = 4_000;
+const RIGHT_AFTER_MS = 100;
+/** What is worth a person's look does not wait for that. */
+const URGENT: ReadonlySet<string> = new Set(["warn", "alarm"]);
 /** Flush at once when so many wait. */
 const FLUSH_COUNT = 200;
 /** Rows tried again in one go. */
@@ -31,6 +36,9 @@ export class AuditOutbox {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running: Promise<boolean> | null = null;
   #flushes = 0;
+  /** When its timer wrote last, and when the timer is due, milliseconds since the epoch. */
+  #flushed = 0;
+  #due = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -61,7 +69,12 @@ export class AuditOutbox {
   #keep(event: AuditEvent): void {
     if (this.#options.mode === "durable") this.#save(event);
     else this.#buffer.push(event);
-    this.#schedule(this.#buffer.length >= FLUSH_COUNT ? 0 : FLUSH_MS);
+    this.#schedule(this.#buffer.length >= FLUSH_COUNT ? 0 : this.#patience(event));
+  }
+
+  #patience({ severity, time }: AuditEvent): number {
+    const busy = this.#options.mode === "buffered" && time - this.#flushed < RIGHT_AFTER_MS;
+    return busy && !URGENT.has(severity) ? BUSY_FLUSH_MS : FLUSH_MS;
   }
 
   #save(event: AuditEvent): void {
@@ -73,12 +86,15 @@ export class AuditOutbox {
   }
 
   #schedule(ms: number): void {
+    const due = this.#options.now() + ms;
     if (this.#timer !== null) {
-      if (ms > 0) return;
+      if (due >= this.#due) return;
       clearTimeout(this.#timer);
     }
+    this.#due = due;
     this.#timer = setTimeout(() => {
       this.#timer = null;
+      this.#flushed = this.#options.now();
       void this.flush();
     }, ms);
   }
