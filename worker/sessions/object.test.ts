@@ -15,6 +15,7 @@ import { migrate } from "../audit/test-database.ts";
 import { bundle } from "../bundle.ts";
 import { bindingsFrom } from "../env.ts";
 import { openGrant } from "../grants/open.ts";
+import { notePolicies } from "../grants/policy-change.ts";
 import type { SessionObject } from "./object.ts";
 import type { SessionAsk } from "./opening.ts";
 import { newSessionId } from "./ticket.ts";
@@ -80,18 +81,22 @@ async function waitFor<T>(look: () => Promise<T | null>): Promise<T> {
 type Stub = DurableObjectStub<SessionObject>;
 
 /** A session that may be opened, of a person of its own. */
-async function asked(): Promise<{ ask: SessionAsk; stub: DurableObjectStub<SessionObject> }> {
+async function asked(
+  of = task,
+  params: Readonly<Record<string, string>> = {},
+  reason: string | null = null,
+): Promise<{ ask: SessionAsk; stub: DurableObjectStub<SessionObject> }> {
   people += 1;
   const identity: Identity = {
-    ...{ issuer: "https://i.example.com", subject: `person-${people}`, name: null, groups: ["analysts"] },
+    ...{ issuer: "https://i.example.com", subject: `person-${people}`, name: null, groups: of.who.groups },
     ...{ claims: {}, expires: Date.now() + 60_000 },
   };
-  const grant = await openGrant(env, { identity, task, params: {}, reason: null, now: Date.now() });
+  const grant = await openGrant(env, { identity, task: of, params, reason, now: Date.now() });
   if (!grant.ok) throw new Error(grant.code);
   const sid = newSessionId();
   const ask: SessionAsk = {
-    ...{ sid, grant: grant.grant.id, actor: actorFrom(identity), task: task.name, taskDigest: task.digest },
-    ...{ params: {}, reason: null, connector: "demo", client: {} },
+    ...{ sid, grant: grant.grant.id, actor: actorFrom(identity), task: of.name, taskDigest: of.digest },
+    ...{ params, reason, connector: "demo", client: {} },
   };
   return { ask, stub: env.SESSIONS.getByName(sid) };
 }
@@ -221,6 +226,22 @@ describe("V2 a reset of the object", () => {
     await evictDurableObject(connector, { webSockets: "hibernate" });
     expect(await env.CONNECTORS.getByName("demo").verify(used)).toMatchObject({ code: "TOKEN_REPLAYED" });
   });
+});
+
+test("V1 a deployment that waits for sessions ends those of tasks that changed or are gone, and no other", async () => {
+  const { socket } = await online();
+  const other = bundle.tasks["order-lookup"]!;
+  const [changed, same] = [await asked(), await asked(other, { customer: "7" }, "INC-1")];
+  for (const { stub, ask } of [changed, same]) expect(await stub.open(ask)).toEqual({ ok: true });
+  await notePolicies(env, bundle, Date.now());
+  const next = { ...bundle, digest: "f".repeat(64), tasks: { [other.name]: other } };
+  expect(await notePolicies(env, next, Date.now())).toBeGreaterThan(0);
+  expect(await changed.stub.summary()).toMatchObject({ ended: "POLICY_CHANGED" });
+  expect(await same.stub.summary()).toMatchObject({ ended: null });
+  // Once: nobody who meets the same policies later does it again.
+  expect(await notePolicies(env, next, Date.now() + 60_000)).toBe(0);
+  await same.stub.kill("X", "x");
+  socket.close();
 });
 
 describe("after the end", () => {
