@@ -11,6 +11,7 @@ import { type ApiServer, startApiServer } from "../apiserver/server.ts";
 import { admission } from "./admission.ts";
 import type { Lab } from "./lab.ts";
 import { resident, workerdOf } from "./memory.ts";
+import { familyTime } from "./processor.ts";
 import { figure, type Report, ratioText, verdict } from "./report.ts";
 import { interleave, ratios, spread } from "./statistics.ts";
 
@@ -33,6 +34,10 @@ export async function kubernetes(lab: Lab): Promise<Report> {
   const admitted = await admission();
   const { api, door } = await start(lab);
   const room = (way: Way) => (way === "relay" ? "/relay/relay" : `/k8s/${way}`);
+  // First of all: what other answers have left behind would hide what a list takes.
+  await load(door, `/k8s/masked${PODS_PATH}/load-00000`);
+  const cold = await memoryOfList(door, "/relay/relay");
+  const memory = await memoryOfList(door, "/k8s/masked");
   const rows: string[][] = [];
   const compare = async (
     name: string,
@@ -42,7 +47,13 @@ export async function kubernetes(lab: Lab): Promise<Report> {
     run: (way: Way) => Promise<Timed>,
   ): Promise<void> => {
     for (const way of ways) await run(way);
-    const times = await interleave(ways, rounds, async (way) => (await run(way))[what]);
+    const spent = { relay: 0, plain: 0, masked: 0 };
+    const times = await interleave(ways, rounds, async (way) => {
+      const before = familyTime();
+      const time = (await run(way))[what];
+      spent[way] += familyTime() - before;
+      return time;
+    });
     for (const way of ways.slice(1)) {
       // Of speeds: the relay's time over the door's.
       const ratio = ratios(times.relay, times[way]);
@@ -52,6 +63,7 @@ export async function kubernetes(lab: Lab): Promise<Report> {
         figure(spread(times[way]).median),
         ratioText(ratio),
         verdict("≥", TARGET, ratio.median),
+        figure(spent.relay / spent[way]),
       ]);
     }
   };
@@ -69,14 +81,26 @@ export async function kubernetes(lab: Lab): Promise<Report> {
   const exec = (command: string) => (way: Way) => execute(door, room(way), command);
   await compare("exec, first byte", ["relay", "plain"], 11, "first", exec("command=echo&command=hello"));
   await compare("exec, 7 MB of output", ["relay", "plain"], 5, "total", exec(`command=seq&command=${LINES}`));
-  const memory = await memoryOfList(door);
   void api;
   return {
     tables: [
-      { head: ["request", "bare relay, ms", "the door, ms", "speed ÷ relay's", "target"], rows },
       {
-        head: ["edge memory during a masked list of 5,000 pods", "MiB", "target"],
-        rows: [["most growth of resident memory", figure(memory), verdict("<", 32, memory, " MiB")]],
+        head: [
+          "request",
+          "bare relay, ms",
+          "the door, ms",
+          "speed ÷ relay's",
+          "target",
+          "processor time, relay's ÷",
+        ],
+        rows,
+      },
+      {
+        head: ["most growth of the edge's resident memory", "MiB", "target"],
+        rows: [
+          ["three lists of 5,000 pods through the bare relay, from a cold start", figure(cold), ""],
+          ["then three masked ones", figure(memory), verdict("<", 32, memory, " MiB")],
+        ],
       },
       admitted,
     ],
@@ -177,8 +201,8 @@ function execute(door: Door, room: string, command: string): Promise<Timed> {
   });
 }
 
-/** Reads a masked list as fast as it comes and looks at the edge's memory meanwhile. MiB. */
-async function memoryOfList(door: Door): Promise<number> {
+/** Reads a list as fast as it comes and looks at the edge's memory meanwhile. MiB. */
+async function memoryOfList(door: Door, room: string): Promise<number> {
   const pid = workerdOf(process.pid);
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const before = resident(pid);
@@ -186,7 +210,7 @@ async function memoryOfList(door: Door): Promise<number> {
   const look = setInterval(() => {
     most = Math.max(most, resident(pid));
   }, 5);
-  for (let i = 0; i < 3; i++) await load(door, `/k8s/masked${PODS_PATH}`);
+  for (let i = 0; i < 3; i++) await load(door, room + PODS_PATH);
   clearInterval(look);
   return (most - before) / MIB;
 }
