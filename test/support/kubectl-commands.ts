@@ -128,7 +128,11 @@ export function kubectlCommands(port: number): readonly KubectlCommand[] {
     {
       name: "get --watch",
       says: /web-1/,
-      run: (kubectl, home) => runUntil(kubectl, home, ["get", "pods", "--watch", "-o", "name"], /web-2/),
+      async run(kubectl, home) {
+        const said = await runUntil(kubectl, home, ["get", "pods", "--watch", "-o", "name"], /web-2\n/);
+        // What came between that line and its end is chance.
+        return { ...said, stdout: said.stdout.split(/(?<=web-2\n)/)[0]! };
+      },
     },
     simple("describe", ["describe", "pod", "web-1"], /Name: +web-1/),
     simple("logs", ["logs", "web-1"], /./),
