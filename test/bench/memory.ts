@@ -76,7 +76,9 @@ export function resident(pid: number): number {
 
 /** The workerd process below a process. */
 export function workerdOf(root: number): number {
-  const found = family(root).find(({ name }) => name === "workerd");
+  const all = family(root).filter(({ name }) => name === "workerd");
+  // Its own, before that of a system that it started.
+  const found = all.find(({ parent }) => parent === root) ?? all[0];
   if (!found) throw new Error("the edge's process was not found");
   return found.pid;
 }
