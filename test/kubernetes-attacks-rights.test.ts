@@ -64,7 +64,7 @@ describe("approvals of single requests", () => {
       child.stderr.on("data", (chunk) => {
         said.err += String(chunk);
       });
-      const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+      const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
       return { said, ended };
     };
     const decided = new Set<string>();

@@ -212,7 +212,7 @@ describe("a session of requests under a real grant", () => {
       env: { HOME: folder, KUBECONFIG: config, PATH: process.env["PATH"] },
     });
     await new Promise((resolve) => child.stdout.once("data", resolve));
-    const ended = new Promise((resolve) => child.on("exit", resolve));
+    const ended = new Promise((resolve) => child.on("close", resolve));
     const session = api.seen.at(-1)!.headers["impersonate-extra-wicket-session"] as string;
     const grant = /^rq-(.+)-[0-9a-z]+$/.exec(session)![1]!;
     expect((await call(`/grants/${grant}/revoke`)).body.ok).toBe(true);
@@ -248,7 +248,7 @@ describe("approvals, as stock kubectl lives them", () => {
     child.stderr.on("data", (chunk) => {
       err += chunk;
     });
-    const ended = new Promise((resolve) => child.on("exit", resolve));
+    const ended = new Promise((resolve) => child.on("close", resolve));
     await expect.poll(() => err, { timeout: 20_000 }).toMatch(/waiting for approval: https:/);
     expect(out).toBe("");
     expect(api.seen.some(({ target }) => target.includes("/exec?"))).toBe(false);

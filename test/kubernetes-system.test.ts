@@ -223,7 +223,7 @@ describe("approvals and revocation, with real grants", () => {
     child.stdout.on("data", (chunk) => {
       out += String(chunk);
     });
-    const ended = new Promise((resolve) => child.once("exit", resolve));
+    const ended = new Promise((resolve) => child.once("close", resolve));
     const id = await system.until(
       async () => /wicket approve (\S+)/.exec(err)?.[1],
       "the words about approval",

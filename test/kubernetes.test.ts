@@ -423,7 +423,7 @@ describe("attacks", () => {
           child.stderr.on("data", (chunk) => {
             text += chunk;
           });
-          child.on("exit", () => resolve(text));
+          child.on("close", () => resolve(text));
         }),
     );
     await first;
