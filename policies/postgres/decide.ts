@@ -17,6 +17,7 @@ import {
   type Span,
   setting,
   show,
+  statementNamed,
   transaction,
 } from "./session-statements.ts";
 import { Source } from "./source.ts";
@@ -223,21 +224,25 @@ class Deciding {
       case "PrepareStmt":
         walker.nodes(fields["argtypes"], OUTERMOST);
         this.#inner(walker, fields["query"], OUTERMOST, "PREPARE");
-        return {};
+        return { name: statementNamed(walker, fields) };
       case "ExecuteStmt":
         walker.nodes(fields["params"], OUTERMOST);
+        statementNamed(walker, fields);
         return { returnsRows: true };
+      case "DeallocateStmt":
+        return { name: fields["name"] === undefined ? null : statementNamed(walker, fields) };
+      case "ClosePortalStmt":
+        return { name: fields["portalname"] === undefined ? null : nameOf(fields, "portalname") };
       case "DeclareCursorStmt":
         if (typeOf(fields["query"]) !== "SelectStmt")
           walker.refuse("STATEMENT_NOT_ALLOWED", "a cursor may only read");
         else walker.node(fields["query"], OUTERMOST);
         this.#declared.push(nameOf(fields, "portalname"));
-        return {};
+        return { name: nameOf(fields, "portalname") };
       case "FetchStmt":
         this.#knowsCursor(walker, nameOf(fields, "portalname"));
         return { returnsRows: !fields["ismove"] };
       default:
-        // DEALLOCATE and CLOSE name something that this session made through the gate, or nothing.
         return {};
     }
   }

@@ -23,10 +23,19 @@ import {
   type Refusal,
   refusal,
   UNUSED_NAME,
+  unfitName,
 } from "./gate-refusal.ts";
 import { owe, type Prepared, type ReplyKind, type Run } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
-import { closed, refusalFor, rowsSpent, sqlPortals, sqlStatements } from "./gate-statements.ts";
+import {
+  closed,
+  countedAtBind,
+  refusalFor,
+  rowsSpent,
+  sqlPortals,
+  sqlStatements,
+  uncountedRun,
+} from "./gate-statements.ts";
 
 const encoder = new TextEncoder();
 /** Prepared statements and portals that a session may keep. */
@@ -56,6 +65,7 @@ export class ExtendedProtocol {
     const decision = session.decide(text);
     let why = refusalFor(session, decision, null);
     const { size, weight } = session.statements;
+    why ??= unfitName(name);
     if (!why && (size >= maxNames || weight + text.length > maxPreparedText)) {
       why = refusal("TOO_MANY_STATEMENTS", "54000", "this session has too many prepared statements");
     }
@@ -71,7 +81,9 @@ export class ExtendedProtocol {
     // In a failed transaction Parse fails, where a Close in its place would not: then it is sent as it is.
     const asking = name === "" && session.quiet && session.status !== TransactionStatus.Failed;
     const kept = asking ? session.kept.find(decision, parameterTypes) : null;
-    const prepared: Prepared = { text, decision, verified: false, rows: false, describedIn: 0, kept };
+    const types = parameterTypes;
+    const prepared: Prepared = { text, decision, verified: false, rows: false, describedIn: 0, kept, types };
+    if (name !== "" && countedAtBind(decision)) session.uncountable = true;
     const entry = session.statements.define(name, prepared, cycle);
     const known = kept?.ready ?? false;
     session.replies.push(owe("parse", cycle, { prepared, known, statements: [entry] }));
@@ -100,6 +112,7 @@ export class ExtendedProtocol {
     const prepared = found.value;
     const { decision, text } = prepared;
     let why = refusalFor(session, decision, parked);
+    why ??= unfitName(portal);
     if (!why && portal !== "" && session.portals.size >= maxNames) {
       why = refusal("TOO_MANY_PORTALS", "54000", "this session has too many portals");
     }
@@ -111,9 +124,11 @@ export class ExtendedProtocol {
         ? Verdict.Wait
         : this.bind(bytes, start, end);
     }
+    const anew = this.#parseAnew(prepared);
     const entry = session.portals.define(portal, { prepared, run }, session.cycle);
     session.replies.push(owe("bind", session.cycle, { run, prepared, portals: [entry] }));
-    return prepared.kept ? bindTo(prepared.kept.name, bytes, start, end) : Verdict.Pass;
+    if (prepared.kept) return bindTo(prepared.kept.name, bytes, start, end);
+    return anew ? concat([anew, bytes.subarray(start - 5, end)]) : Verdict.Pass;
   }
 
   describe(bytes: Uint8Array, start: number, end: number): Verdict {
@@ -125,14 +140,24 @@ export class ExtendedProtocol {
       const found = session.statements.find(name, session.cycle);
       if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
       if (found.is === "missing") return this.refuse("describe_statement", null, noStatement(name));
+      const anew = this.#parseAnew(found.value);
       const { kept } = found.value;
       const pass = this.#owedDescription("describe_statement", found.value, false);
+      if (anew) return concat([anew, bytes.subarray(start - 5, end)]);
       return kept ? describeMessage("statement", kept.name) : pass;
     }
     const found = session.portals.find(name, session.cycle);
     if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
     if (found.is === "missing") return this.refuse("describe_portal", null, noPortal(name));
     return this.#owedDescription("describe_portal", found.value.prepared, false);
+  }
+
+  /** The unnamed statement again, when what was kept in its place was dropped; it survives DEALLOCATE ALL itself. */
+  #parseAnew(prepared: Prepared): Uint8Array | null {
+    if (!prepared.kept?.dropped) return null;
+    prepared.kept = null;
+    this.#session.replies.push(owe("parse", this.#session.cycle, { prepared, hidden: true }));
+    return parseMessage("", prepared.decision.rewritten!, prepared.types);
   }
 
   #owedDescription(
@@ -158,7 +183,7 @@ export class ExtendedProtocol {
     const { prepared, run } = found.value;
     const { decision } = prepared;
     // The statement was counted at Bind; a portal kept open past the grant or a limit is stopped here (P10).
-    const why = session.mayRun(null) ?? rowsSpent(session, decision);
+    const why = session.mayRun(null) ?? rowsSpent(session, decision) ?? uncountedRun(session, decision);
     if (why) return this.refuse("execute", run, why);
     // Rows must not come before it is known where they come from, also when the client does not ask.
     const unseen = !prepared.verified && prepared.describedIn !== cycle;

@@ -8,6 +8,7 @@
  * back. A changed table is the server's business: it parses what it kept again.
  */
 import type { StatementDecision } from "./decision.ts";
+import { RESERVED_NAME } from "./names.ts";
 
 /** Statements that one session keeps at most. */
 const MAX_KEPT = 64;
@@ -31,11 +32,15 @@ export interface Kept {
   ready: boolean;
   /** It is not used any more: it failed, or a setting changed. */
   gone: boolean;
+  /** The client let the server drop all prepared statements, also this one. */
+  dropped: boolean;
 }
 
 export class KeptStatements {
   readonly #texts = new Map<string, Kept | null>();
   readonly #keepable = new WeakMap<StatementDecision, boolean>();
+  /** Those that the server may still have. */
+  readonly #live = new Set<Kept>();
   #made = 0;
   #off = false;
 
@@ -52,10 +57,11 @@ export class KeptStatements {
       if (this.#texts.size < MAX_SEEN) this.#texts.set(key, null);
       return null;
     }
-    if (this.#made >= MAX_KEPT) return null;
+    if (this.#live.size >= MAX_KEPT) return null;
     this.#made += 1;
-    const kept: Kept = { name: `wicketgate ${this.#made}`, ready: false, gone: false };
+    const kept: Kept = { name: `${RESERVED_NAME} ${this.#made}`, ready: false, gone: false, dropped: false };
     this.#texts.set(key, kept);
+    this.#live.add(kept);
     return kept;
   }
 
@@ -63,6 +69,12 @@ export class KeptStatements {
   ran(decision: StatementDecision, alone: boolean): void {
     if (this.#off) return;
     const { statements, rewritten } = decision;
+    // DEALLOCATE ALL and DISCARD ALL.
+    const drops = statements.some(({ kind, name }) => name === null && /^(Deallocate|Discard)$/.test(kind));
+    if (drops) {
+      for (const kept of this.#live) kept.dropped = true;
+      this.#live.clear();
+    }
     if (statements.every(({ kind }) => HARMLESS.has(kind)) && !/set_config/i.test(rewritten ?? "")) return;
     if (alone) this.forget();
     else this.stop();
@@ -90,6 +102,7 @@ export class KeptStatements {
         rewritten.length <= MAX_TEXT &&
         statements.length === 1 &&
         DATA.has(statements[0]!.kind) &&
+        !statements[0]!.lookup &&
         !MOMENTARY.test(rewritten);
       this.#keepable.set(decision, may);
     }

@@ -4,6 +4,7 @@ import { parseMessage, queryMessage } from "../../wire/postgres/frontend.ts";
 import type { ErrorFields, Malformed } from "../../wire/postgres/messages.ts";
 import type { StatementDecision } from "./decision.ts";
 import type { GateReason } from "./gate-types.ts";
+import { MAX_NAME_BYTES, RESERVED_NAME } from "./names.ts";
 
 /** Why a message is not carried out, in the terms of an ErrorResponse. */
 export interface Refusal {
@@ -21,7 +22,7 @@ export interface Refusal {
  */
 const unparsable = "wicketgate refused this statement";
 /** A name under which nothing is ever prepared: unlike the unnamed statement, failing to parse it drops nothing. */
-export const UNUSED_NAME = "wicketgate";
+export const UNUSED_NAME = RESERVED_NAME;
 
 /** Fails in place of a Query or FunctionCall: an error and ReadyForQuery. */
 export const mustFailQuery = queryMessage(unparsable);
@@ -49,6 +50,19 @@ export function refusal(
   hint: string | null = null,
 ): Refusal {
   return { code, sqlstate, message, hint, position: null, rule: null };
+}
+
+/**
+ * A name of a prepared statement or portal that the server would not keep apart from another one; null for a fit one.
+ * The server compares the first 63 bytes (dynahash over NAMEDATALEN), so a longer name can also mean what SQL made.
+ */
+export function unfitName(name: string): Refusal | null {
+  if (name.startsWith(RESERVED_NAME)) {
+    return refusal("NAME_TAKEN", "42501", `names that begin with ${RESERVED_NAME} are the gate's own`);
+  }
+  if (name.length * 3 <= MAX_NAME_BYTES || new TextEncoder().encode(name).length <= MAX_NAME_BYTES)
+    return null;
+  return refusal("NAME_TOO_LONG", "42622", `a name may have ${MAX_NAME_BYTES} bytes, no more`);
 }
 
 /** A refusal of a body that does not decode, worded as PostgreSQL words it. */

@@ -30,7 +30,9 @@ export interface Prepared {
   /** The cycle in which it is being described. */
   describedIn: number;
   /** The server's own statement of this text, in the place of the unnamed one. */
-  readonly kept: Kept | null;
+  kept: Kept | null;
+  /** Types of its parameters, as the client gave them. */
+  readonly types: readonly number[];
 }
 
 /** A portal that the gate let the server bind. */

@@ -62,6 +62,8 @@ export class GateSession {
   copyIn: Reply | null = null;
   /** The server asked for COPY data. */
   copyMode = false;
+  /** A statement has a name that may only run by Bind, where approvals and lookups are counted. */
+  uncountable = false;
   /** COPY failed: what the client still sends of it is dropped. */
   copyDraining = false;
   /** Why the session is over; the gate tells the host when it has finished what it is doing. */

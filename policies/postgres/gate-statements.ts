@@ -26,7 +26,28 @@ export function refusalFor(
     );
   }
   // What was parked was counted when it was.
-  return session.mayRun(parked ? null : decision) ?? rowsSpent(session, decision);
+  return (
+    session.mayRun(parked ? null : decision) ??
+    rowsSpent(session, decision) ??
+    uncountedRun(session, decision)
+  );
+}
+
+/** What an approval or a limit of lookups stands before is asked for at Bind: each run of it must come that way. */
+export function countedAtBind(decision: StatementDecision): boolean {
+  return decision.effect === "hold" || decision.statements.some((statement) => statement.lookup);
+}
+
+/**
+ * SQL's EXECUTE also runs what the protocol's Parse gave a name, past Bind. So there is none once such a statement has
+ * a name; also not after it was closed, because what the server still has is not known for certain.
+ */
+export function uncountedRun(session: GateSession, decision: StatementDecision): Refusal | null {
+  if (!session.uncountable || !decision.statements.some(({ kind }) => kind === "Execute")) return null;
+  const message =
+    "EXECUTE is not allowed after a statement was named that needs an approval or looks up a value";
+  const hint = "Bind the statement by its name instead, or connect again.";
+  return refusal("STATEMENT_NOT_ALLOWED", "42501", message, hint);
 }
 
 /** The refusal of a statement with rows when the task's rows are used up. */

@@ -38,5 +38,8 @@ export function quoteText(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }
 
+/** How the names begin that the gate gives prepared statements of its own. */
+export const RESERVED_NAME = "wicketgate";
+
 /** Identifiers longer than NAMEDATALEN - 1 = 63 bytes are cut by the server at a character boundary. */
 export const MAX_NAME_BYTES = 63;

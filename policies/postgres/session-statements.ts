@@ -1,6 +1,6 @@
 /** Statements about the session itself: transactions, settings, prepared statements, cursors, COPY, EXPLAIN. */
 import { closing, skipSpace, tokens } from "./lexer.ts";
-import { quoteName } from "./names.ts";
+import { quoteName, RESERVED_NAME } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { OUTERMOST } from "./scope.ts";
 import { mayReset, maySet, mayShow, SEARCH_PATH } from "./settings.ts";
@@ -281,6 +281,16 @@ function copyRelation(walker: QueryWalker, fields: Fields, relation: Fields): un
   delete fields["relation"];
   delete fields["attlist"];
   fields["query"] = parsed.tree.stmts![0]!.stmt;
+}
+
+/** The name of a statement in PREPARE, EXECUTE and DEALLOCATE; those of the gate's own are not the client's to use. */
+export function statementNamed(walker: QueryWalker, fields: Fields): string {
+  const name = nameOf(fields, "name");
+  if (name.startsWith(RESERVED_NAME)) {
+    const hint = `Names that begin with ${RESERVED_NAME} are the gate's own: take another one.`;
+    walker.refuse("NAME_TAKEN", `a prepared statement may not be called ${quoteName(name)} here`, { hint });
+  }
+  return name;
 }
 
 /** The name of a prepared statement or cursor. */
