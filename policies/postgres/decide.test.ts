@@ -264,3 +264,29 @@ describe("the statement table", () => {
     }
   });
 });
+
+describe("names that statements give and take", () => {
+  test.each([
+    ["DEALLOCATE a", "a"],
+    ['DEALLOCATE PREPARE "A b"', "A b"],
+    ["DEALLOCATE ALL", null],
+    ["PREPARE P1 AS SELECT 1", "p1"],
+    ["DECLARE C CURSOR FOR SELECT 1", "c"],
+    ["CLOSE c", "c"],
+    ["CLOSE ALL", null],
+  ])("%s", (sql, name) => {
+    expect(decider().decide(sql).statements).toMatchObject([{ name }]);
+  });
+
+  test("FETCH reads a cursor that was declared or a portal that was bound, and no other", () => {
+    const one = decider();
+    expect(one.decide("FETCH 1 FROM p").reason).toBe("CURSOR_UNKNOWN");
+    one.bound!("p");
+    expect(one.decide("FETCH 1 FROM p").effect).toBe("allow");
+    expect(one.decide("MOVE FORWARD 3 IN p").effect).toBe("allow");
+    expect(one.decide('FETCH 1 FROM "P"').reason).toBe("CURSOR_UNKNOWN");
+    for (let i = 0; i < 5000; i++) one.bound!(`p${i}`);
+    expect(one.decide("FETCH 1 FROM p4999").effect).toBe("allow");
+    expect(one.decide("FETCH 2 FROM p").reason).toBe("CURSOR_UNKNOWN");
+  });
+});

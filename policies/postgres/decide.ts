@@ -40,6 +40,9 @@ export interface DeciderOptions {
 /** Texts longer than this are decided anew each time. */
 const MAX_CACHED_TEXT = 16 * 1024;
 
+/** Cursors that a session's decider remembers; past it the oldest is no more known. */
+const MAX_CURSORS = 4096;
+
 /** A decider for one session: it remembers which cursors the session declared. */
 export function createDecider(options: DeciderOptions): StatementDecider {
   const world = new World(options.task, options.catalog, options.parser, !options.forShow);
@@ -62,7 +65,16 @@ export function createDecider(options: DeciderOptions): StatementDecider {
       }
       return decision;
     },
+    bound(portal) {
+      remember(cursors, portal);
+    },
   };
+}
+
+function remember(cursors: Set<string>, name: string): void {
+  cursors.delete(name);
+  cursors.add(name);
+  if (cursors.size > MAX_CURSORS) cursors.delete(cursors.values().next().value!);
 }
 
 class Deciding {
@@ -87,7 +99,7 @@ class Deciding {
     const refused = this.#look();
     if (refused) return this.#deny(refused);
     const rewritten = this.#source.edited ? this.#source.splice() : this.#text;
-    for (const name of this.#declared) this.#cursors.add(name);
+    for (const name of this.#declared) remember(this.#cursors, name);
     return this.#allow(rewritten!);
   }
 

@@ -48,4 +48,6 @@ export interface StatementSummary {
 /** Decides texts under one task on one database. Synchronous; caches by text. */
 export interface StatementDecider {
   decide(text: string): StatementDecision;
+  /** The client bound a portal of this name through the gate: FETCH and MOVE may name it, as a cursor of DECLARE. */
+  bound?(portal: string): void;
 }

@@ -30,16 +30,16 @@ import type { GateSession } from "./gate-session.ts";
 import {
   closed,
   countedAtBind,
+  MAX_NAMES,
   refusalFor,
   rowsSpent,
+  sqlCursors,
   sqlPortals,
   sqlStatements,
   uncountedRun,
 } from "./gate-statements.ts";
 
 const encoder = new TextEncoder();
-/** Prepared statements and portals that a session may keep. */
-const maxNames = 2048;
 /** Characters of all prepared statements' texts. */
 const maxPreparedText = 8 * 1024 * 1024;
 
@@ -66,7 +66,7 @@ export class ExtendedProtocol {
     let why = refusalFor(session, decision, null);
     const { size, weight } = session.statements;
     why ??= unfitName(name);
-    if (!why && (size >= maxNames || weight + text.length > maxPreparedText)) {
+    if (!why && (size >= MAX_NAMES || weight + text.length > maxPreparedText)) {
       why = refusal("TOO_MANY_STATEMENTS", "54000", "this session has too many prepared statements");
     }
     const { cycle } = session;
@@ -113,7 +113,7 @@ export class ExtendedProtocol {
     const { decision, text } = prepared;
     let why = refusalFor(session, decision, parked);
     why ??= unfitName(portal);
-    if (!why && portal !== "" && session.portals.size >= maxNames) {
+    if (!why && portal !== "" && session.portals.size >= MAX_NAMES) {
       why = refusal("TOO_MANY_PORTALS", "54000", "this session has too many portals");
     }
     const params = parked ? [] : recordParams(bind.message);
@@ -126,6 +126,7 @@ export class ExtendedProtocol {
     }
     const anew = this.#parseAnew(prepared);
     const entry = session.portals.define(portal, { prepared, run }, session.cycle);
+    if (portal !== "") session.decider?.bound?.(portal);
     session.replies.push(owe("bind", session.cycle, { run, prepared, portals: [entry] }));
     if (prepared.kept) return bindTo(prepared.kept.name, bytes, start, end);
     return anew ? concat([anew, bytes.subarray(start - 5, end)]) : Verdict.Pass;
@@ -148,8 +149,11 @@ export class ExtendedProtocol {
     }
     const found = session.portals.find(name, session.cycle);
     if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-    if (found.is === "missing") return this.refuse("describe_portal", null, noPortal(name));
-    return this.#owedDescription("describe_portal", found.value.prepared, false);
+    if (found.is === "here") return this.#owedDescription("describe_portal", found.value.prepared, false);
+    const declared = session.cursors.find(name, session.cycle);
+    if (declared.is === "unsettled") return this.#waitForCycle(declared.cycle);
+    if (declared.is === "missing") return this.refuse("describe_portal", null, noPortal(name));
+    return this.#owedDescription("describe_portal", declared.value, false);
   }
 
   /** The unnamed statement again, when what was kept in its place was dropped; it survives DEALLOCATE ALL itself. */
@@ -193,6 +197,7 @@ export class ExtendedProtocol {
       prepared,
       statements: sqlStatements(session, decision, cycle),
       portals: sqlPortals(session, decision, cycle),
+      cursors: sqlCursors(session, decision, cycle),
     });
     session.replies.push(reply);
     if (decision.statements.some((statement) => statement.copyIn)) session.copyIn = reply;
@@ -217,8 +222,14 @@ export class ExtendedProtocol {
     }
     const found = session.portals.find(name, cycle);
     if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
-    session.replies.push(owe("close", cycle, { portals: closed(session.portals.close(name, cycle)) }));
-    return found.is === "here" ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
+    const declared = session.cursors.find(name, cycle);
+    if (declared.is === "unsettled") return this.#waitForCycle(declared.cycle);
+    const portals = closed(session.portals.close(name, cycle));
+    session.replies.push(
+      owe("close", cycle, { portals, cursors: closed(session.cursors.close(name, cycle)) }),
+    );
+    const here = found.is === "here" || declared.is === "here";
+    return here ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
   }
 
   /** Makes the server fail here, and drops what it will discard up to the Sync. */

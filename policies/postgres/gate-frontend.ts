@@ -15,7 +15,7 @@ import { Holds } from "./gate-holds.ts";
 import { malformed, mustFailQuery, type Refusal, refusal } from "./gate-refusal.ts";
 import { owe, type Run } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
-import { closed, refusalFor, sqlPortals, sqlStatements } from "./gate-statements.ts";
+import { closed, refusalFor, sqlCursors, sqlPortals, sqlStatements } from "./gate-statements.ts";
 
 /** Replies that may be owed at once; more wait in the client's buffer. */
 const maxOwed = 8192;
@@ -236,6 +236,7 @@ export class FrontendHalf implements MessageSink {
         ...sqlStatements(session, decision, cycle),
       ],
       portals: [...closed(session.portals.close("", cycle)), ...sqlPortals(session, decision, cycle)],
+      cursors: sqlCursors(session, decision, cycle),
     });
     session.replies.push(reply);
     if (decision.statements.some((statement) => statement.copyIn)) session.copyIn = reply;

@@ -69,6 +69,7 @@ export interface Reply {
   /** What holds of names when it succeeds. */
   readonly statements: readonly NameEntry<Prepared>[];
   readonly portals: readonly NameEntry<Portal>[];
+  readonly cursors: readonly NameEntry<Prepared>[];
   /** The server described rows, so rows may come. */
   rows: boolean;
   copyOut: boolean;
@@ -87,7 +88,10 @@ export function owe(
   kind: ReplyKind,
   cycle: number,
   more: Partial<
-    Pick<Reply, "hidden" | "refusal" | "run" | "prepared" | "sameText" | "known" | "statements" | "portals">
+    Pick<
+      Reply,
+      "hidden" | "refusal" | "run" | "prepared" | "sameText" | "known" | "statements" | "portals" | "cursors"
+    >
   > = {},
 ): Reply {
   return {
@@ -101,6 +105,7 @@ export function owe(
     known: more.known ?? false,
     statements: more.statements ?? none,
     portals: more.portals ?? none,
+    cursors: more.cursors ?? none,
     rows: false,
     copyOut: false,
     counts: false,

@@ -37,6 +37,8 @@ export class GateSession {
   /** Weighed by their texts, characters. */
   readonly statements = new Names<Prepared>((prepared) => prepared.text.length);
   readonly portals = new Names<Portal>();
+  /** Cursors of DECLARE, which the protocol may describe. */
+  readonly cursors = new Names<Prepared>();
   readonly kept = new KeptStatements();
   readonly stats: GateStats = { statements: 0, denied: 0, rows: 0, bytes: 0 };
   readonly clock: () => number;
@@ -216,11 +218,13 @@ export class GateSession {
   cancelNames(reply: Reply): void {
     for (let i = reply.statements.length - 1; i >= 0; i--) this.statements.cancel(reply.statements[i]!);
     for (let i = reply.portals.length - 1; i >= 0; i--) this.portals.cancel(reply.portals[i]!);
+    for (let i = reply.cursors.length - 1; i >= 0; i--) this.cursors.cancel(reply.cursors[i]!);
   }
 
   confirmNames(reply: Reply): void {
     for (const entry of reply.statements) this.statements.confirm(entry);
     for (const entry of reply.portals) this.portals.confirm(entry);
+    for (const entry of reply.cursors) this.cursors.confirm(entry);
   }
 
   /**

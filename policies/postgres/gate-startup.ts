@@ -199,8 +199,11 @@ const reported = [
 /** What the settings of the database session are, and whether they stay what they must be. */
 export class SessionParameters {
   readonly #values = new Map<string, string>();
+  /** True when the session began read-only: the task writes nothing. */
+  readonly #readOnly: boolean;
 
   constructor(parameters: Readonly<Record<string, string>>) {
+    this.#readOnly = parameters["default_transaction_read_only"] === "on";
     for (const [name, value] of Object.entries(parameters)) this.#values.set(name, value);
   }
 
@@ -222,7 +225,7 @@ export class SessionParameters {
       return { wrong: `the server reports that ${name} has changed` };
     }
     if (!reported.includes(name)) return "drop";
-    if (name === "default_transaction_read_only" && before === "on" && value !== "on")
+    if (name === "default_transaction_read_only" && this.#readOnly && value !== "on")
       return { wrong: "the server reports that the session is no longer read-only" };
     this.#values.set(name, value);
     return "pass";

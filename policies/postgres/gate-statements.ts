@@ -6,6 +6,9 @@ import { type Refusal, refusal, refusalOf } from "./gate-refusal.ts";
 import type { Portal, Prepared } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
 
+/** Prepared statements, portals and cursors that a session may keep, of each. */
+export const MAX_NAMES = 2048;
+
 /** Null when the statement may go on: to the server, or into a hold. */
 export function refusalFor(
   session: GateSession,
@@ -79,7 +82,7 @@ export function sqlStatements(
   return gone;
 }
 
-/** DECLARE and CLOSE share theirs with Bind. */
+/** DECLARE and CLOSE share theirs with Bind: such a portal is read by FETCH, no more by Execute. */
 export function sqlPortals(
   session: GateSession,
   decision: StatementDecision,
@@ -93,4 +96,31 @@ export function sqlPortals(
     else gone.push(...portals.closeNamed(cycle));
   }
   return gone;
+}
+
+/**
+ * Cursors that SQL declares or closes: the protocol may describe and close them, as libpq's PQdescribePortal does.
+ * One that ends with its transaction stays in the list: the server says itself that it is gone.
+ */
+export function sqlCursors(
+  session: GateSession,
+  decision: StatementDecision,
+  cycle: number,
+): NameEntry<Prepared>[] {
+  const { cursors } = session;
+  const changed: NameEntry<Prepared>[] = [];
+  for (const { kind, name } of decision.statements) {
+    if (kind === "DeclareCursor" && typeof name === "string") {
+      if (cursors.size < MAX_NAMES) changed.push(cursors.define(name, described(decision), cycle));
+    } else if (kind === "ClosePortal" || kind === "Discard") {
+      if (typeof name === "string") changed.push(...closed(cursors.close(name, cycle)));
+      else changed.push(...cursors.closeNamed(cycle));
+    }
+  }
+  return changed;
+}
+
+/** A cursor as something to describe. */
+function described(decision: StatementDecision): Prepared {
+  return { text: "", decision, verified: false, rows: false, describedIn: 0, kept: null, types: [] };
 }

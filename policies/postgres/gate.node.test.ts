@@ -206,6 +206,69 @@ describe("the protocol, message by message, equals a server's", () => {
       ],
       3,
     ],
+    "a declared cursor described, by its name and by another": [
+      [
+        queryMessage("begin; declare c cursor for select id from people"),
+        describeMessage("portal", "c"),
+        sync,
+        queryMessage("close c"),
+        describeMessage("portal", "c"),
+        sync,
+        describeMessage("portal", "d"),
+        sync,
+        queryMessage("rollback"),
+      ],
+      6,
+    ],
+    "a cursor of a transaction that is over, and one that is held, described": [
+      [
+        ...[queryMessage("begin; declare c cursor for select id from people")],
+        ...[
+          ...ask("declare h cursor with hold for select id, name from people"),
+          sync,
+          queryMessage("commit"),
+        ],
+        ...[describeMessage("portal", "c"), sync, describeMessage("portal", "h"), sync],
+        ...[
+          queryMessage("fetch 1 from h"),
+          closeMessage("portal", "h"),
+          sync,
+          queryMessage("fetch 1 from h"),
+        ],
+      ],
+      8,
+    ],
+    "a cursor that was not declared, described": [
+      [
+        queryMessage("begin"),
+        ...[...ask("declare c cursor for select nothing from people"), describeMessage("portal", "c"), sync],
+        ...[describeMessage("portal", "c"), sync, queryMessage("rollback")],
+      ],
+      4,
+    ],
+    "a portal that SQL reads on": [
+      [
+        queryMessage("begin"),
+        ...[parseMessage("", "select id from people"), bindMessage({ portal: "p" }), executeMessage("p", 3)],
+        ...[sync, queryMessage("move 2 in p"), queryMessage("fetch 2 from p"), executeMessage("p", 1), sync],
+        queryMessage("commit"),
+      ],
+      6,
+    ],
+    "DEALLOCATE and CLOSE of one leave the others": [
+      [
+        ...[queryMessage("begin"), parseMessage("a", "select 1"), parseMessage("b", "select 2")],
+        ...[bindMessage({ portal: "p", statement: "a" }), bindMessage({ portal: "q", statement: "b" }), sync],
+        ...[
+          queryMessage("deallocate a; close p"),
+          executeMessage("q"),
+          sync,
+          bindMessage({ statement: "b" }),
+        ],
+        ...[executeMessage(), sync, executeMessage("p"), sync, queryMessage("commit")],
+      ],
+      7,
+    ],
     "a malformed Bind": [
       [
         parseMessage("", "select 1"),
