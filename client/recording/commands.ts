@@ -206,7 +206,10 @@ async function apiOf(options: EdgeOptions, io: RecordingIo): Promise<EdgeApi> {
 function exitCodeOf(error: unknown): number {
   if (error instanceof ZipError) return exit.integrity;
   if (error instanceof UsageError) return exit.usage;
-  if (error instanceof LockApiError) return error.status === 0 ? exit.unreachable : exit.failure;
+  if (error instanceof LockApiError) {
+    if (error.status === 0) return exit.unreachable;
+    return error.status === 401 || error.status === 403 ? exit.denied : exit.failure;
+  }
   if (error instanceof EdgeRefusal) {
     if (error.status === 0) return exit.usage;
     return error.status === 401 ? exit.login : error.status === 403 ? exit.denied : exit.failure;

@@ -23,7 +23,9 @@ export function lockOptions(command: Command): Command {
     )
     .addOption(new Option("--account <id>", "the Cloudflare account").env("CLOUDFLARE_ACCOUNT_ID"))
     .option("--bucket <name>", "the bucket", "wicketgate-recordings")
-    .option("--jurisdiction <name>", "eu or fedramp, for a bucket of one")
+    .addOption(
+      new Option("--jurisdiction <name>", "of a bucket in one").choices(["default", "eu", "fedramp"]),
+    )
     .option("--recordings-days <n>", "recordings have to stay at least so long", "365")
     .option("--log-days <n>", "the log has to stay at least so long", "3650")
     .addOption(new Option("--api <url>", "another address of the API").default(API).hideHelp())
@@ -38,6 +40,10 @@ export async function checkLocksCommand(
 ): Promise<boolean> {
   const { account, bucket, jurisdiction } = options;
   if (!account) throw new UsageError("say which account: --account ID or CLOUDFLARE_ACCOUNT_ID");
+  // What the API would answer with a form of its own, before it is asked.
+  if (!/^[0-9a-f]{32}$/.test(account)) throw new UsageError("an account's id has 32 hexadecimal digits");
+  if (!/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket))
+    throw new UsageError("a bucket's name has 3 to 63 lower-case letters, digits and hyphens");
   if (!token)
     throw new UsageError("CLOUDFLARE_API_TOKEN is not set; an R2 token with `Admin Read only` is enough");
   const base = URL.parse(options.api);

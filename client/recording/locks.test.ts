@@ -6,6 +6,7 @@ import { checkLocks, type LockRule } from "./locks.ts";
 import { checkLocksCommand, type LockOptions } from "./locks-command.ts";
 
 const DAY = 86_400;
+const ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353";
 const age = (id: string, prefix: string, days: number, enabled = true): LockRule => ({
   ...{ id, prefix, enabled, condition: { type: "Age", maxAgeSeconds: days * DAY } },
 });
@@ -74,7 +75,7 @@ describe("the command", () => {
   const run = async (more: Partial<LockOptions> = {}, token = "secret") => {
     const lines: string[] = [];
     const options: LockOptions = {
-      ...{ account: "acc", bucket: "wicketgate-recordings", recordingsDays: "365", logDays: "3650" },
+      ...{ account: ACCOUNT, bucket: "wicketgate-recordings", recordingsDays: "365", logDays: "3650" },
       ...{ api: base, json: false, ...more },
     };
     const all = await checkLocksCommand(options, (line) => lines.push(line), token);
@@ -87,7 +88,7 @@ describe("the command", () => {
       all: true,
       text: expect.stringContaining("LOCKED"),
     });
-    expect(asked!.url).toBe("/client/v4/accounts/acc/r2/buckets/wicketgate-recordings/lock");
+    expect(asked!.url).toBe(`/client/v4/accounts/${ACCOUNT}/r2/buckets/wicketgate-recordings/lock`);
     expect(asked!.headers).toMatchObject({ authorization: "Bearer secret", "cf-r2-jurisdiction": "eu" });
   });
 
@@ -119,5 +120,43 @@ describe("the command", () => {
     await expect(run({ api: "http://example.com" })).rejects.toThrow("https");
     await expect(run({}, "")).rejects.toThrow("CLOUDFLARE_API_TOKEN");
     await expect(run({ logDays: "0" })).rejects.toThrow("days");
+    asked = null;
+    await expect(run({ account: "acme" })).rejects.toThrow("32 hexadecimal digits");
+    await expect(run({ bucket: "../zones" })).rejects.toThrow("a bucket's name");
+    expect(asked).toBeNull();
+  });
+
+  test.each<[string, number, number, string, RegExp]>([
+    [
+      "a token of no form",
+      400,
+      6003,
+      "Invalid request headers",
+      /Invalid request headers \(6003\): the token/,
+    ],
+    [
+      "a token that is not one",
+      401,
+      1000,
+      "Invalid API Token",
+      /401: Invalid API Token .* the token is not valid/,
+    ],
+    [
+      "another account's token",
+      403,
+      10_000,
+      "Authentication error",
+      /403: .* of another account, or may not read/,
+    ],
+    ["an account that is none", 404, 7003, "Could not route to /accounts/…", /7003.* no account's id/],
+    [
+      ...(["a bucket that is not there", 404, 10_006, "The specified bucket does not exist."] as const),
+      /there is no bucket wicketgate-recordings in this account; .*--jurisdiction/,
+    ],
+    ["R2 that is off", 403, 10_042, "Please enable R2 through the Cloudflare Dashboard.", /not switched on/],
+    ["an outage", 503, 10_001, "internal error", /503: internal error \(10001\): ask again later/],
+  ])("%s is told with what to do", async (_name, status, code, message, words) => {
+    answer = { status, body: JSON.stringify({ success: false, errors: [{ code, message }], result: null }) };
+    await expect(run()).rejects.toThrow(words);
   });
 });

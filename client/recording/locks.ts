@@ -82,21 +82,37 @@ export async function readLocks(api: LockApi): Promise<LockRule[]> {
       `the Cloudflare API does not answer: ${(cause as Error | undefined)?.message ?? message}`,
     );
   }
-  if (!response.ok) {
-    const said = v.safeParse(refusal, body);
-    const what = said.success
-      ? said.output.errors.map((one) => `${one.message} (${one.code})`).join("; ")
-      : "";
-    throw new LockApiError(
-      response.status,
-      `the Cloudflare API answered ${response.status}${what && `: ${what}`}`,
-    );
-  }
+  if (!response.ok) throw refused(response.status, body, api);
   const parsed = v.safeParse(answer, body);
   // A rule of a kind that is not known here might be one that locks nothing.
   if (!parsed.success) throw new LockApiError(response.status, "the Cloudflare API answered in another form");
   return parsed.output.result.rules;
 }
+
+/** What a refusal means for whoever asked: Cloudflare's own words, and what to do. */
+function refused(status: number, body: unknown, { bucket, jurisdiction }: LockApi): LockApiError {
+  const said = v.safeParse(refusal, body);
+  const errors = said.success ? said.output.errors : [];
+  const what = errors.map((one) => `${one.message} (${one.code})`).join("; ");
+  const codes = new Set(errors.map((one) => one.code));
+  const where = jurisdiction === undefined ? "; one of a jurisdiction needs --jurisdiction" : "";
+  const hint = codes.has(NO_SUCH_BUCKET)
+    ? `there is no bucket ${bucket} in this account${where}`
+    : codes.has(NO_ROUTE)
+      ? "this is no account's id: it stands in the dashboard's address and in `wrangler whoami`"
+      : codes.has(R2_OFF)
+        ? "R2 is not switched on for this account"
+        : status === 401 || status === 403 || codes.has(BAD_HEADERS)
+          ? "the token is not valid, is of another account, or may not read R2's configuration"
+          : status === 429 || status >= 500
+            ? "ask again later"
+            : "";
+  const words = [`the Cloudflare API answered ${status}`, what, hint].filter((part) => part !== "");
+  return new LockApiError(status, words.join(": "));
+}
+
+/** Codes of Cloudflare's API. */
+const [BAD_HEADERS, NO_ROUTE, NO_SUCH_BUCKET, R2_OFF] = [6003, 7003, 10_006, 10_042];
 
 /** Holds the rules against what is wanted. `now` in ms since the epoch. */
 export function checkLocks(rules: readonly LockRule[], wanted: readonly Wanted[], now: number): LockCheck[] {
