@@ -22,7 +22,7 @@ interface Log {
 }
 
 beforeAll(async () => {
-  const file = await bundleProgram("witness/main.ts", "wicket-witness.js");
+  const file = await bundleProgram("witness/main.ts", "wicket-witness.mjs", 20);
   const key = join(folder, "key");
   witnessKey = execFileSync(process.execPath, [file, "keygen", "--name", "witness.example", "--key", key], {
     encoding: "utf8",

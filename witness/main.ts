@@ -1,5 +1,5 @@
 /**
- * `wicket-witness`: one file that runs anywhere with Node.
+ * `wicket-witness`: one file that runs anywhere with Node 20 or later, and needs nothing beside it.
  *
  *     wicket-witness keygen --name witness.example.com --key witness.key     prints the public key
  *     wicket-witness run --key witness.key --state witness.json --listen 127.0.0.1:7380 --log LOGKEY …
@@ -66,18 +66,22 @@ export async function readKey(path: string): Promise<NoteSigner> {
 export class FileState implements WitnessState {
   readonly #path: string;
   readonly #trees: Map<string, WitnessedTree>;
+  /** The file as it was read or written last; null when there was none. */
+  #text: string | null;
 
+  /** Throws when the file is there and does not read: what was cosigned is not known then. */
   constructor(path: string) {
     this.#path = path;
-    let text: string | null = null;
-    try {
-      text = readFileSync(path, "utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
-    this.#trees = new Map(
-      text === null ? [] : Object.entries(JSON.parse(text) as Record<string, WitnessedTree>),
-    );
+    this.#text = readIfThere(path);
+    const trees = this.#text === null ? {} : parseState(this.#text);
+    if (!trees)
+      throw new Error(`${path} is not a witness's state; bring back a copy that is not older, or a new key`);
+    this.#trees = new Map(Object.entries(trees));
+  }
+
+  /** Sizes of the trees that were cosigned last, by log. */
+  get sizes(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#trees].map(([origin, { size }]) => [origin, size]));
   }
 
   load(origin: string): WitnessedTree | null {
@@ -85,24 +89,52 @@ export class FileState implements WitnessState {
   }
 
   save(origin: string, tree: WitnessedTree): void {
+    if (readIfThere(this.#path) !== this.#text)
+      throw new Error(`${this.#path} was changed by another process; one witness has one state`);
     const next = new Map(this.#trees).set(origin, tree);
+    const text = `${JSON.stringify(Object.fromEntries(next))}\n`;
     const half = `${this.#path}.new`;
     const file = openSync(half, "w", 0o600);
     try {
-      writeSync(file, `${JSON.stringify(Object.fromEntries(next))}\n`);
+      writeSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
     renameSync(half, this.#path);
+    this.#text = text;
+    this.#trees.set(origin, tree);
     const folder = openSync(dirname(this.#path), "r");
     try {
       fsyncSync(folder);
     } finally {
       closeSync(folder);
     }
-    this.#trees.set(origin, tree);
   }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** The trees by origin; null when this is not what `save` writes. */
+function parseState(text: string): Record<string, WitnessedTree> | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const fine = Object.values(value as Record<string, Partial<WitnessedTree> | null>).every(
+    (tree) => Number.isSafeInteger(tree?.size) && tree!.size! >= 0 && /^[0-9a-f]{64}$/.test(tree!.root ?? ""),
+  );
+  return fine ? (value as Record<string, WitnessedTree>) : null;
 }
 
 /** Serves a witness over HTTP. Resolves with its address when it listens. */
@@ -179,7 +211,9 @@ async function run(args: readonly string[]): Promise<void> {
   const kept = new FileState(state);
   const witness = new Witness({ signer, logs, state: kept, now: Date.now });
   const running = await serve(witness, place[1]!.replace(/[[\]]/g, ""), Number(place[2]));
-  console.log(JSON.stringify({ status: "ready", url: running.url, key: formatVerifierKey(signer) }));
+  // `known`: a witness that should know a log and does not has lost its state, and can be shown another history.
+  const facts = { url: running.url, key: formatVerifierKey(signer), known: kept.sizes };
+  console.log(JSON.stringify({ status: "ready", ...facts }));
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => void running.stop().then(() => process.exit(0)));
   }

@@ -5,39 +5,16 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { utf8 } from "../wire/log/bytes.ts";
 import { formatCheckpoint, openCheckpoint, signCheckpoint } from "../wire/log/checkpoint.ts";
-import {
-  consistencyRanges,
-  foldSubtrees,
-  type Hash,
-  hashChildren,
-  hashLeaf,
-  type Node,
-  proofFrom,
-  subtreesOf,
-} from "../wire/log/merkle.ts";
-import {
-  NOTE_ED25519,
-  type NoteSigner,
-  type NoteVerifier,
-  noteSignerFromJwk,
-  parseVerifierKey,
-} from "../wire/log/note.ts";
-import { formatAddCheckpoint } from "../wire/log/witness.ts";
+import { type NoteSigner, type NoteVerifier, parseVerifierKey } from "../wire/log/note.ts";
 import { FileState, makeKey, readKey, serve } from "./main.ts";
+import { logSigner, ORIGIN, Tree } from "./test-tree.ts";
 import { Witness, type WitnessState } from "./witness.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wicket-witness-"));
-const ORIGIN = "edge.example/log";
 let log: NoteSigner;
 let stranger: NoteSigner;
 let signer: NoteSigner;
 let key: NoteVerifier;
-
-async function logSigner(): Promise<NoteSigner> {
-  const pair = (await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"])) as CryptoKeyPair;
-  const jwk = (await crypto.subtle.exportKey("jwk", pair.privateKey)) as { kty: string };
-  return (await noteSignerFromJwk(ORIGIN, NOTE_ED25519, jwk))!;
-}
 
 beforeAll(async () => {
   [log, stranger] = await Promise.all([logSigner(), logSigner()]);
@@ -45,37 +22,6 @@ beforeAll(async () => {
   signer = await readKey(join(folder, "key"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A tree whose entry `i` is `entries[i]`. */
-class Tree {
-  readonly entries: readonly string[];
-
-  constructor(entries: readonly string[]) {
-    this.entries = entries;
-  }
-
-  hash({ level, index }: Node): Hash {
-    if (level === 0) return hashLeaf(utf8(this.entries[index]!));
-    return hashChildren(
-      this.hash({ level: level - 1, index: 2 * index }),
-      this.hash({ level: level - 1, index: 2 * index + 1 }),
-    );
-  }
-
-  root(size: number): Hash {
-    return foldSubtrees(subtreesOf({ start: 0, end: size }).map((node) => this.hash(node)));
-  }
-
-  async request(oldSize: number, size: number, by = log): Promise<Uint8Array> {
-    const ranges = consistencyRanges(oldSize, size) ?? [];
-    const proof = proofFrom(ranges, (node) => this.hash(node));
-    const checkpoint = await signCheckpoint(
-      { origin: ORIGIN, size, root: this.root(size), extensions: [] },
-      by,
-    );
-    return formatAddCheckpoint({ oldSize, proof, checkpoint: checkpoint! });
-  }
-}
 
 const honest = new Tree(Array.from({ length: 70 }, (_, i) => `entry ${i}`));
 const other = new Tree(Array.from({ length: 70 }, (_, i) => (i === 3 ? "something else" : `entry ${i}`)));
@@ -106,7 +52,7 @@ describe("add-checkpoint", () => {
       [7, 64],
       [64, 70],
     ] as const) {
-      const answer = await one.addCheckpoint(await honest.request(before, size));
+      const answer = await one.addCheckpoint(await honest.request(before, size, log));
       expect(answer.status).toBe(200);
       const text = formatCheckpoint({ origin: ORIGIN, size, root: honest.root(size), extensions: [] })!;
       const signed = await signCheckpoint(
@@ -122,26 +68,29 @@ describe("add-checkpoint", () => {
   test("R2 a log that goes back or shows another history is not cosigned", async () => {
     const state = memory();
     const one = witness(state);
-    expect((await one.addCheckpoint(await honest.request(0, 40))).status).toBe(200);
+    expect((await one.addCheckpoint(await honest.request(0, 40, log))).status).toBe(200);
     // Rolled back: to an earlier tree, and to an empty one that grew anew.
-    expect(await one.addCheckpoint(await honest.request(20, 30))).toMatchObject({
+    expect(await one.addCheckpoint(await honest.request(20, 30, log))).toMatchObject({
       status: 409,
       body: "40\n",
     });
-    expect(await one.addCheckpoint(await other.request(0, 50))).toMatchObject({ status: 409, body: "40\n" });
+    expect(await one.addCheckpoint(await other.request(0, 50, log))).toMatchObject({
+      status: 409,
+      body: "40\n",
+    });
     // Forked: of the same size, and of a larger one.
-    expect((await one.addCheckpoint(await other.request(40, 40))).status).toBe(409);
-    expect((await one.addCheckpoint(await other.request(40, 60))).status).toBe(422);
+    expect((await one.addCheckpoint(await other.request(40, 40, log))).status).toBe(409);
+    expect((await one.addCheckpoint(await other.request(40, 60, log))).status).toBe(422);
     expect(state.size).toBe(40);
-    expect((await one.addCheckpoint(await honest.request(40, 60))).status).toBe(200);
+    expect((await one.addCheckpoint(await honest.request(40, 60, log))).status).toBe(200);
   });
 
   test("who is not the log, another log, and what is no request", async () => {
     const one = witness();
     expect((await one.addCheckpoint(await honest.request(0, 5, stranger))).status).toBe(403);
     const elsewhere = new Witness({ signer, logs: [], state: memory(), now: () => 0 });
-    expect((await elsewhere.addCheckpoint(await honest.request(0, 5))).status).toBe(404);
-    const good = await honest.request(0, 5);
+    expect((await elsewhere.addCheckpoint(await honest.request(0, 5, log))).status).toBe(404);
+    const good = await honest.request(0, 5, log);
     for (let cut = 0; cut < good.length; cut++) {
       const { status } = await one.addCheckpoint(good.slice(0, cut));
       expect([400, 403]).toContain(status);
@@ -160,8 +109,8 @@ describe("add-checkpoint", () => {
   test("two at once: the second is held against what the first left", async () => {
     const one = witness();
     const answers = await Promise.all([
-      one.addCheckpoint(await honest.request(0, 10)),
-      one.addCheckpoint(await other.request(0, 10)),
+      one.addCheckpoint(await honest.request(0, 10, log)),
+      one.addCheckpoint(await other.request(0, 10, log)),
     ]);
     expect(answers.map(({ status }) => status)).toEqual([200, 409]);
   });
@@ -173,7 +122,7 @@ describe("add-checkpoint", () => {
         throw new Error("disk full");
       },
     };
-    expect((await witness(state).addCheckpoint(await honest.request(0, 10))).status).toBe(500);
+    expect((await witness(state).addCheckpoint(await honest.request(0, 10, log))).status).toBe(500);
   });
 });
 
@@ -183,18 +132,46 @@ describe("the program", () => {
     const first = await serve(witness(new FileState(path)), "127.0.0.1", 0);
     const post = (url: string, body: Uint8Array, address = "/add-checkpoint") =>
       fetch(url + address, { method: "POST", body: new Uint8Array(body) });
-    expect((await post(first.url, await honest.request(0, 12))).status).toBe(200);
+    expect((await post(first.url, await honest.request(0, 12, log))).status).toBe(200);
     expect((await post(first.url, new Uint8Array(200_000))).status).toBe(400);
     expect((await post(first.url, new Uint8Array(0), "/")).status).toBe(404);
     expect((await fetch(`${first.url}/add-checkpoint`)).status).toBe(404);
     await first.stop();
     expect(statSync(path).mode & 0o077).toBe(0);
     const second = await serve(witness(new FileState(path)), "127.0.0.1", 0);
-    const refused = await post(second.url, await other.request(0, 12));
+    const refused = await post(second.url, await other.request(0, 12, log));
     expect(refused.status).toBe(409);
     expect(refused.headers.get("content-type")).toBe("text/x.tlog.size");
     expect(await refused.text()).toBe("12\n");
     await second.stop();
+  });
+
+  test("R2 a state that is torn, of another form, or written by another process is never taken for a new one", () => {
+    const path = join(folder, "torn.json");
+    new FileState(path).save(ORIGIN, { size: 5, root: "ab".repeat(32) });
+    const whole = readFileSync(path, "utf8");
+    for (let cut = 0; cut < whole.length - 1; cut++) {
+      writeFileSync(path, whole.slice(0, cut));
+      expect(() => new FileState(path), `cut at ${cut}`).toThrow(/torn\.json is not a witness's state/);
+    }
+    for (const bad of [
+      "null",
+      "[]",
+      '{"a":1}',
+      '{"a":{"size":-1,"root":""}}',
+      '{"a":{"size":1,"root":"zz"}}',
+    ]) {
+      writeFileSync(path, bad);
+      expect(() => new FileState(path), bad).toThrow(/not a witness's state/);
+    }
+    writeFileSync(path, whole);
+    // What a crash left half-written beside it does not count.
+    writeFileSync(`${path}.new`, "{");
+    const [one, two] = [new FileState(path), new FileState(path)];
+    expect(one.load(ORIGIN)?.size).toBe(5);
+    one.save(ORIGIN, { size: 6, root: "cd".repeat(32) });
+    expect(() => two.save(ORIGIN, { size: 7, root: "ef".repeat(32) })).toThrow(/another process/);
+    expect(new FileState(path).load(ORIGIN)?.size).toBe(6);
   });
 
   test("a key is made once, is private, and is refused when others can read it", async () => {
