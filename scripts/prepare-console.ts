@@ -42,7 +42,10 @@ async function bundled(...entries: string[]): Promise<[string, Asset][]> {
 
 /** Makes build/console/assets.js, unless it is there already. */
 export async function prepareConsole(): Promise<void> {
-  const sources = ["worker/console/browser", "wire", "scripts/prepare-console.ts"];
+  const sources = [
+    ...["worker/console/browser", "worker/console/visible.ts", "policies/postgres", "wire"],
+    "scripts/prepare-console.ts",
+  ];
   await keptScript("build/console/assets.js", sources, async () => {
     const assets = await bundled("live.ts", "player.ts", "terminal.ts", "style.css", "terminal.css");
     return `export default ${JSON.stringify(Object.fromEntries(assets))};\n`;

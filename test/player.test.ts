@@ -121,7 +121,7 @@ describe.runIf(withBrowser)("recordings", () => {
     expect(await details.locator("td.masked").count()).toBe(2);
     // NULL is told from the text "NULL".
     expect(await details.locator("td em", { hasText: "NULL" }).count()).toBe(2);
-    await expect(page.textContent("#state")).resolves.toMatch(/1 of 1 segments .* closed: CLIENT_TERMINATED/);
+    await expect(page.textContent("#state")).resolves.toMatch(/1 of 1 segment .* closed: CLIENT_TERMINATED/);
     await shoot(page, "player");
     expect(faults).toEqual([]);
     await context.close();
@@ -176,7 +176,7 @@ describe.runIf(withBrowser)("recordings", () => {
     await placeSession(edge.miniflare, running, { subject: "tina", issuer: edge.issuer });
     await placeSegments(edge.miniflare, running);
     await played(page, running);
-    await page.locator("#state", { hasText: "live" }).waitFor();
+    await page.locator(`#state[data-state="live"]`).waitFor({ state: "attached" });
     await shoot(page, "player-live");
     running.statement({ text: "SELECT 'second'", columns: ["a"], rows: [["second"]], after: 3_000 });
     running.seal();
@@ -221,7 +221,7 @@ describe.runIf(withBrowser)("recordings", () => {
     await placeSession(edge.miniflare, made, { subject: "tina", issuer: edge.issuer });
     await page.goto(`${edge.origin}/recordings/${made.id}`);
     // Nothing of it is stored yet, so the player waits for it.
-    await page.locator("#state", { hasText: "live" }).waitFor();
+    await page.locator(`#state[data-state="live"]`).waitFor({ state: "attached" });
     await placeSegments(edge.miniflare, made);
     await page.locator("#state", { hasText: "only its auditors can read it" }).waitFor();
     await page.reload();

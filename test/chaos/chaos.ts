@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --minutes N [--seed S] [--clients C]`: breaks parts at random under load, on loopback only, mends
+ * `npm run chaos -- --minutes N [--seed S] [--clients C] [--durability strict]`: breaks parts at random under load, on loopback only, mends
  * them, and then proves from PostgreSQL's own statement log that no recording lacks a statement. Ends with code 1
  * when one does. CHAOS_LOG names a file for what the connector says.
  */
@@ -8,13 +8,15 @@ import { parseArgs } from "node:util";
 import pg from "pg";
 import { startBridge } from "../support/edge-client.ts";
 import type { EdgeLab } from "../support/edge-lab.ts";
-import { type Parts, startParts } from "./parts.ts";
+import { type Durability, type Parts, startParts } from "./parts.ts";
 import { type Proof, prove } from "./proof.ts";
 
 export interface ChaosOptions {
   readonly ms: number;
   readonly seed: number;
   readonly clients: number;
+  /** Of the task's recording; `batched` when left out. */
+  readonly durability?: Durability;
   /** At least so often a fault, milliseconds. */
   readonly every: number;
   /** Only these faults, in this order, once each before chance decides; all when left out. */
@@ -47,7 +49,7 @@ export function seeded(seed: number): () => number {
 
 /** Load and faults for `ms`, then mending and the proof. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const parts = await startParts();
+  const parts = await startParts(options.durability);
   const load = await startLoad(parts, options.clients);
   try {
     const { made, storeFaults } = await breakThings(parts, load, options);
@@ -149,6 +151,15 @@ async function breakThings(
       await parts.startEdge();
       await parts.startConnector();
     },
+    async "both killed, network cut"() {
+      parts.network(false);
+      await Promise.all([parts.killConnector(), parts.killEdge()]);
+      await parts.startEdge();
+      const started = parts.startConnector();
+      await sleep(lasting(200, 3_000));
+      parts.network(true);
+      await started;
+    },
     async "network cut"() {
       parts.network(false);
       await sleep(lasting(200, 3_000));
@@ -206,18 +217,30 @@ if (import.meta.main) {
       minutes: { type: "string", default: "1" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
       clients: { type: "string", default: "6" },
+      durability: { type: "string", default: "batched" },
     },
   });
   const [minutes, seed, clients] = [Number(values.minutes), Number(values.seed), Number(values.clients)];
-  if (!(minutes > 0 && minutes <= 600) || !Number.isSafeInteger(seed) || !(clients > 0 && clients <= 100)) {
-    console.error("npm run chaos -- --minutes N (to 600) --seed S --clients C (to 100)");
+  const { durability } = values;
+  const known = durability === "batched" || durability === "strict";
+  if (
+    !known ||
+    !(minutes > 0 && minutes <= 600) ||
+    !Number.isSafeInteger(seed) ||
+    !(clients > 0 && clients <= 100)
+  ) {
+    console.error(
+      "npm run chaos -- --minutes N (to 600) --seed S --clients C (to 100) --durability batched|strict",
+    );
     process.exit(2);
   }
-  console.log(`chaos for ${minutes} minutes, seed ${seed}, ${clients} clients`);
+  console.log(`chaos for ${minutes} minutes, seed ${seed}, ${clients} clients, ${durability}`);
   const began = Date.now();
   const say = (line: string): void =>
     console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${line}`);
-  const report = await runChaos({ ms: minutes * 60_000, seed, clients, every: 4_000, patience: 60_000, say });
+  const report = await runChaos({
+    ...{ ms: minutes * 60_000, seed, clients, durability, every: 4_000, patience: 60_000, say },
+  });
   const { sessions, reached, recorded, answered, faults, faultsMade, storeFaults } = report;
   console.log(JSON.stringify(faultsMade));
   console.log(`${storeFaults} requests to R2 failed on purpose; ends: ${JSON.stringify(report.ends)}`);

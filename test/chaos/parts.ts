@@ -10,6 +10,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import pg from "pg";
 import { writeConnectorConfig } from "../../client/dev/connector-process.ts";
 import { freePort } from "../../client/dev/ports.ts";
+import type { Task } from "../../policies/task.ts";
 import { buildPolicies } from "../../scripts/build-policies.ts";
 import type { EdgeSettings } from "../../scripts/run-edge.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
@@ -18,6 +19,9 @@ import type { StoreState } from "./store-faults.ts";
 const CONNECTOR = join(import.meta.dirname, "../../tunnel-connector/main.ts");
 const DISK_FAULTS = join(import.meta.dirname, "disk-faults.ts");
 const EDGE = join(import.meta.dirname, "edge-process.ts");
+
+/** What a record has to survive before its statement goes on. */
+export type Durability = Task["recording"]["durability"];
 
 /** Everything that runs, with what is needed to break it and mend it. */
 export interface Parts {
@@ -42,21 +46,26 @@ export interface Parts {
 }
 
 /** Starts all parts, whole. */
-export async function startParts(): Promise<Parts> {
+export async function startParts(durability: Durability = "batched"): Promise<Parts> {
   const folder = mkdtempSync(join(tmpdir(), "wicket-chaos-"));
   const stops: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
     for (const one of stops.splice(0).reverse()) await one();
   };
   try {
-    return await assemble(folder, stops, stop);
+    return await assemble(folder, stops, stop, durability);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function assemble(folder: string, stops: (() => unknown)[], stop: () => Promise<void>): Promise<Parts> {
+async function assemble(
+  folder: string,
+  stops: (() => unknown)[],
+  stop: () => Promise<void>,
+  durability: Durability,
+): Promise<Parts> {
   const statements = join(folder, "statements");
   const server = await database(statements);
   stops.push(() => server.stop());
@@ -81,7 +90,7 @@ async function assemble(folder: string, stops: (() => unknown)[], stop: () => Pr
     ],
     adminGroups: ["admins"],
     signingKey: await exportJWK(signing.privateKey),
-    policies: JSON.stringify(await policies()),
+    policies: JSON.stringify(await policies(durability)),
   };
   let edge: ChildProcess | null = null;
   let connector: ChildProcess | null = null;
@@ -176,7 +185,7 @@ async function database(log: string): Promise<TestPostgres> {
 }
 
 /** The library's analyst task, without its limits. */
-async function policies() {
+async function policies(durability: Durability) {
   const bundle = await buildPolicies();
   if (!bundle) throw new Error("the library has errors");
   const base = bundle.tasks["orders-analyst"]!;
@@ -186,6 +195,7 @@ async function policies() {
     name: "chaos",
     digest: "c".repeat(64),
     limits,
+    recording: { ...base.recording, durability },
     session: { ...base.session, maxConcurrent: null },
   };
   return { ...bundle, tasks: { chaos: task } };

@@ -116,15 +116,21 @@ export class MadeSession {
     });
   }
 
-  #add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
+  #add(kind: "event" | "frontend" | "backend" | "note", bytes: Uint8Array): void {
     this.content += bytes.length;
     const full = this.#writer.add({ kind, at: this.#at, bytes });
     if (full) this.segments.push(full);
   }
 
+  /** A fact of the connector's own, such as a gap. */
+  note(fact: object): void {
+    this.#add("note", encoder.encode(JSON.stringify(fact)));
+  }
+
   /** Closes the segment that is being written; with a reason, the recording. */
-  seal(reason?: string): void {
-    if (reason) this.event({ t: "end", code: reason, message: "the session is over", at: this.#at });
+  seal(reason?: string, orderly = true): void {
+    if (reason && orderly)
+      this.event({ t: "end", code: reason, message: "the session is over", at: this.#at });
     this.segments.push(this.#writer.seal(this.#at, reason ? { reason } : undefined));
   }
 
@@ -176,10 +182,15 @@ export async function placeSegments(miniflare: Miniflare, made: MadeSession, fro
 }
 
 /** Ends the session in the edge's database. */
-export async function placeEnd(miniflare: Miniflare, made: MadeSession, code: string): Promise<void> {
+export async function placeEnd(
+  miniflare: Miniflare,
+  made: MadeSession,
+  code: string,
+  roots: MadeSession["roots"] | null = made.roots,
+): Promise<void> {
   const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
   const totals = { statements: 1, denied: 0, rows: 1, bytes: 1 };
-  await recordSessionEnd(db, made.id, { ...totals, ended: Date.now(), end_code: code, roots: made.roots });
+  await recordSessionEnd(db, made.id, { ...totals, ended: Date.now(), end_code: code, roots });
 }
 
 /** Puts the audit events of statements into the edge's database. */

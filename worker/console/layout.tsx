@@ -21,6 +21,8 @@ export interface Signed {
 export function Page(props: {
   title: string;
   path: string;
+  /** The page of the navigation that this one is below. */
+  within?: string;
   visitor: Visitor | null;
   /** The content is kept up to date; `told` says what is new, for those who do not see it. */
   live?: boolean;
@@ -31,7 +33,7 @@ export function Page(props: {
   style?: string;
   children: Child;
 }) {
-  const { title, path, visitor, live, told, script, style, children } = props;
+  const { title, path, within, visitor, live, told, script, style, children } = props;
   return (
     <html lang="en">
       <head>
@@ -54,7 +56,7 @@ export function Page(props: {
             <>
               <nav aria-label="Pages">
                 {PAGES.map(([href, label]) => (
-                  <a href={href} aria-current={href === path ? "page" : undefined}>
+                  <a href={href} aria-current={href === path ? "page" : href === within ? "true" : undefined}>
                     {label}
                   </a>
                 ))}

@@ -12,6 +12,16 @@ const STATES: Readonly<Record<RecordingState, [word: string, style: string, mean
   none: ["empty", "soft", "nothing of it is stored"],
 };
 
+/** The part of a text around what was searched for, and where that is in it. */
+function excerpt(text: string, words: string): [before: string, found: string, after: string] {
+  const at = text.toLowerCase().indexOf(words.toLowerCase());
+  if (at < 0) return [text.slice(0, 400), "", ""];
+  const from = Math.max(0, at - 120);
+  const end = at + words.length;
+  const before = `${from > 0 ? "…" : ""}${text.slice(from, at)}`;
+  return [before, text.slice(at, end), `${text.slice(end, end + 280)}${text.length > end + 280 ? "…" : ""}`];
+}
+
 export function RecordingsPage(
   props: Signed & {
     rows: readonly RecordingRow[];
@@ -42,7 +52,22 @@ export function RecordingsPage(
           </button>
         </form>
       </search>
-      {found ? <FoundTable found={found} /> : <RecordingTable rows={rows} all={visitor.admin} />}
+      {found ? (
+        <FoundTable found={found} words={query["words"] ?? ""} />
+      ) : (
+        <RecordingTable rows={rows} all={visitor.admin} />
+      )}
+      {(found ?? rows).length === 0 ? (
+        <p>
+          {Object.keys(query).length > 0 ? (
+            <>
+              Nothing matches. <a href="/recordings">Show all</a>
+            </>
+          ) : (
+            "A recording appears here with the first statement of a session."
+          )}
+        </p>
+      ) : null}
       {rows.length >= 50 && last ? (
         <p>
           <a href={`/recordings?${new URLSearchParams({ ...query, before: String(last.started) })}`}>Older</a>
@@ -56,10 +81,7 @@ function RecordingTable(props: { rows: readonly RecordingRow[]; all: boolean }) 
   return (
     <section class="scroll" aria-label="Recordings" tabindex={0}>
       <table>
-        <caption>
-          {props.all ? "Everyone's, newest first" : "Yours, newest first"}
-          {props.rows.length === 0 ? ": none" : ""}
-        </caption>
+        <caption>{props.all ? "Everyone's, newest first" : "Yours, newest first"}</caption>
         <thead>
           <tr>
             {["Session", "Who", "Task", "Reason", "Started", "Statements", "Rows", "Size", "State"].map(
@@ -120,11 +142,14 @@ function State(props: { value: RecordingState }) {
   );
 }
 
-function FoundTable(props: { found: readonly FoundStatement[] }) {
+function FoundTable(props: { found: readonly FoundStatement[]; words: string }) {
   return (
     <section class="scroll" aria-label="Statements" tabindex={0}>
       <table>
-        <caption>{`${props.found.length}${props.found.length === 100 ? " or more" : ""} statements, newest first`}</caption>
+        <caption>
+          {props.found.length === 100 ? "The newest 100 statements" : `Statements: ${props.found.length}`}
+          {", newest first"}
+        </caption>
         <thead>
           <tr>
             {["Statement", "Who", "Task", "Time", "Text"].map((head) => (
@@ -149,7 +174,7 @@ function FoundTable(props: { found: readonly FoundStatement[] }) {
               </td>
               <td>
                 {one.effect === "allow" ? null : <span class="denied">{one.effect} </span>}
-                <Foreign text={one.text.slice(0, 400)} />
+                <Found text={one.text} words={props.words} />
               </td>
             </tr>
           ))}
@@ -157,6 +182,21 @@ function FoundTable(props: { found: readonly FoundStatement[] }) {
       </table>
       <p class="soft">Statements of sealed recordings are not found here: their texts are not at the edge.</p>
     </section>
+  );
+}
+
+function Found(props: { text: string; words: string }) {
+  const [before, found, after] = excerpt(props.text, props.words);
+  return (
+    <>
+      <Foreign text={before} />
+      {found === "" ? null : (
+        <b class="found">
+          <Foreign text={found} />
+        </b>
+      )}
+      <Foreign text={after} />
+    </>
   );
 }
 
@@ -212,7 +252,7 @@ export function PlayerPage(props: Signed & { row: RecordingRow; sealed: boolean 
   const title = `${row.task} on ${row.resource}`;
   const assets = sealed ? {} : { script: "player.js", style: "terminal.css" };
   return (
-    <Page title={title} path="" visitor={visitor} {...assets}>
+    <Page title={title} path="" within="/recordings" visitor={visitor} {...assets}>
       <dl class="facts">
         <dt>Who</dt>
         <dd>
@@ -224,22 +264,33 @@ export function PlayerPage(props: Signed & { row: RecordingRow; sealed: boolean 
         </dd>
         <dt>Time</dt>
         <dd>
-          <Time ms={row.started} /> to {row.ended === null ? "now" : <Time ms={row.ended} />}
+          <Time ms={row.started} /> to{" "}
+          <span id="until">{row.ended === null ? "now" : <Time ms={row.ended} />}</span>
           {row.end_code ? ` (${row.end_code})` : ""}
         </dd>
         <dt>Recording</dt>
         <dd>
           <span id="stored">
             <State value={row.state} />
-            {sealed ? `, sealed; ${row.segments} segments, ${sizeWords(row.size)}` : ""}.{" "}
+            {sealed
+              ? `, sealed; ${row.segments} segment${row.segments === 1 ? "" : "s"}, ${sizeWords(row.size)}`
+              : ""}
+            <span class="soft">{`: ${STATES[row.state][2]}. `}</span>
           </span>
           <span id="state" role="status" />
-          <br />
-          <span class="soft">
-            {"Held against the connector's and the edge's keys: "}
-            <code>wicket recording export {row.id.slice(0, 8)}…</code>, then{" "}
-            <code>wicket recording verify</code>.
-          </span>
+          {sealed ? null : (
+            <details>
+              <summary>Verify it</summary>
+              <p>
+                This page shows what the store has. That nobody changed it is proven by keys, without this
+                edge:
+              </p>
+              <pre tabindex={0}>
+                {`wicket recording export ${row.id} -o ${row.id}.zip\n`}
+                {`wicket recording verify ${row.id}.zip --key LOG --key CONNECTOR`}
+              </pre>
+            </details>
+          )}
         </dd>
       </dl>
       {sealed ? <SealedNotice row={row} /> : <Player row={row} />}
@@ -268,6 +319,14 @@ function Player(props: { row: RecordingRow }) {
           <button type="button" id="play" class="main">
             Play
           </button>
+          <span class="pair">
+            <button type="button" id="before" aria-label="The statement before">
+              ←
+            </button>
+            <button type="button" id="after" aria-label="The next statement">
+              →
+            </button>
+          </span>
           <label class="inline">
             Speed
             <select id="speed">
@@ -294,7 +353,13 @@ function Player(props: { row: RecordingRow }) {
         <search class="controls" aria-label="In this session">
           <label class="inline">
             Find
-            <input type="search" id="search" autocomplete="off" maxlength={256} />
+            <input
+              type="search"
+              id="search"
+              autocomplete="off"
+              maxlength={256}
+              placeholder="SQL, parameter, reason, error"
+            />
           </label>
           <label class="inline">
             Show
@@ -306,13 +371,15 @@ function Player(props: { row: RecordingRow }) {
           </label>
           <span id="found" role="status" class="soft" />
         </search>
+        <p id="alerts" class="warn" hidden />
         <div class="panes">
           <div id="items" class="items" role="listbox" tabindex={0} aria-label="What happened" />
           <section id="details" class="details" aria-label="Details" tabindex={0} />
         </div>
         <p class="soft">
-          Arrow keys move in the list, Space plays and pauses, / goes to the search. A cell of a masked column
-          is marked; the value in the database never came here.
+          J and K go to the next statement and the one before, arrow keys move in the list, Space plays and
+          pauses, / goes to the search. A cell of a masked column is marked; the value in the database never
+          came here. What is copied from a table is text that no spreadsheet runs.
         </p>
       </div>
     </>

@@ -15,6 +15,9 @@ export interface VisibleText {
   readonly warnings: readonly string[];
 }
 
+/** Of a text with comments: for who decides about it, not for who reads it afterwards. */
+export const HAS_COMMENTS = "It has comments; only the rest of it runs.";
+
 /** Longer than that, nobody reads it: it is still shown whole, with a warning. */
 const LONG = 4_000;
 const HIDDEN =
@@ -50,7 +53,7 @@ export function visible(text: string, line = false): VisibleText {
   const mixed = mixedWords(text);
   if (mixed.length > 0)
     warnings.push(`It has words that mix alphabets and may look like others: ${mixed.join(", ")}`);
-  if (/--|\/\*/.test(text)) warnings.push("It has comments; only the rest of it runs.");
+  if (/--|\/\*/.test(text)) warnings.push(HAS_COMMENTS);
   const lines = text.split("\n").length;
   if (text.length > LONG || lines > 60)
     warnings.push(`It is long: ${text.length} characters in ${lines} lines. Read it to the end.`);

@@ -1,7 +1,7 @@
 /** Everything about one statement: its text, its decision, and its rows, page by page. */
 import type { PlayedResult, PlayedStatement } from "../../../policies/postgres/transcript.ts";
-import { visible } from "../visible.ts";
-import { clockWords, count, el, foreign } from "./dom.ts";
+import { HAS_COMMENTS, visible } from "../visible.ts";
+import { clockWords, count, counted, el, foreign } from "./dom.ts";
 import { sqlTokens } from "./highlight.ts";
 import { stateOf } from "./item-list.ts";
 import type { Item, Recording } from "./recording.ts";
@@ -11,6 +11,8 @@ const PAGE = 100;
 /** Longest text that is shown at once, and longest value in a cell, characters. */
 const LONG_TEXT = 50_000;
 const LONG_CELL = 300;
+/** A value up to this length stays on one line. */
+const SHORT_CELL = 32;
 
 /** The panel for an item; `terminal` opens a statement's terminal. */
 export function details(
@@ -39,7 +41,9 @@ export function details(
     ),
     el("p", { class: "soft" }, time),
     ...longText(statement.text, sql),
-    ...visible(statement.text).warnings.map((warning) => el("p", { class: "warn" }, warning)),
+    ...visible(statement.text)
+      .warnings.filter((warning) => warning !== HAS_COMMENTS)
+      .map((warning) => el("p", { class: "warn" }, warning)),
     facts(statement),
     ...(statement.decision.rewritten && statement.decision.rewritten !== statement.text
       ? [rewritten(statement.decision.rewritten)]
@@ -71,7 +75,7 @@ function facts({ decision, outcome, params }: PlayedStatement): HTMLElement {
     const { status } = outcome as { status?: number };
     if (status) add("Answer", `HTTP ${status}`);
     add("Took", `${count(ms)} ms`);
-    add("Sent back", `${count(rows)} row${rows === 1 ? "" : "s"}, ${count(bytes)} bytes`);
+    add("Sent back", `${counted(rows, "row")}, ${counted(bytes, "byte")}`);
     if (tag) add("Tag", el("bdi", {}, ...foreign(tag, true)));
     if (sqlstate || message)
       add("Error", `${sqlstate ?? ""} `, el("bdi", {}, ...foreign(message ?? "", true)));
@@ -214,7 +218,7 @@ function rowTable(
   rows: readonly (readonly (string | null)[])[],
   from: number,
 ): HTMLElement {
-  const head = el("tr", {}, el("th", { scope: "col", class: "soft" }, "#"));
+  const head = el("tr", {}, el("th", { scope: "col", class: "soft row" }, "#"));
   result.columns.forEach((name, i) => {
     const mark = result.marks[i];
     const badge =
@@ -227,9 +231,10 @@ function rowTable(
   });
   const body = el("tbody");
   rows.forEach((row, index) => {
-    const line = el("tr", {}, el("td", { class: "soft" }, count(from + index + 1)));
+    const line = el("tr", {}, el("td", { class: "soft row" }, count(from + index + 1)));
     row.forEach((value, i) => {
-      line.append(el("td", { class: result.marks[i] === "masked" ? "masked" : null }, cell(value)));
+      const short = value === null || value.length <= SHORT_CELL ? "short" : "";
+      line.append(el("td", { class: result.marks[i] === "masked" ? `masked ${short}` : short }, cell(value)));
     });
     body.append(line);
   });

@@ -33,6 +33,11 @@ export function count(value: number): string {
   return value.toLocaleString("en");
 }
 
+/** `1 line`, `1,234 lines`. */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
 /** `850 B`, `12.3 MB`. */
 export function bytesWords(value: number): string {
   if (value < 1000) return `${value} B`;

@@ -1,13 +1,16 @@
 /** The player of recordings: reads segments one after the other, shows what happened, and plays it in its time. */
 import type { PlayedStatement } from "../../../policies/postgres/transcript.ts";
+import { keepInert } from "./copying.ts";
 import { details } from "./details.ts";
-import { byId, bytesWords, clockWords, count, el } from "./dom.ts";
+import { byId, bytesWords, clockWords, count, counted, el } from "./dom.ts";
 import { ItemList } from "./item-list.ts";
 import { type Item, Recording } from "./recording.ts";
-import { Segments } from "./segments.ts";
+import { Segments, Unanswered } from "./segments.ts";
 
 /** How often a session that runs is asked for more, milliseconds. */
 const LIVE_MS = 1_000;
+/** Longest pause before an edge that does not answer is asked again, milliseconds. */
+const RETRY_MS = 15_000;
 /** Longest silence that is played, milliseconds, when silence is skipped. */
 const SILENCE_MS = 2_000;
 const TICK_MS = 100;
@@ -18,6 +21,7 @@ const segments = new Segments(root.dataset["session"]!);
 const recording = new Recording(segments);
 const state = byId("state");
 const panel = byId("details");
+const alerts = byId("alerts");
 const play = byId<HTMLButtonElement>("play");
 const speed = byId<HTMLSelectElement>("speed");
 const skip = byId<HTMLInputElement>("skip");
@@ -44,15 +48,33 @@ const list = new ItemList(byId("items"), started, (item) => {
 
 function open(item: Item | null): void {
   panel.replaceChildren(...(item ? details(item, recording, started, terminalOf) : []));
+  panel.scrollTop = 0;
 }
 
 /** Shows an item and stands at its time. */
 function goTo(item: Item): void {
   position = Math.max(0, item.at - started);
   open(item);
-  const hash = item.kind === "statement" ? `#s=${item.statement.n}` : `#t=${(position / 1000).toFixed(1)}`;
-  history.replaceState(null, "", hash);
+  nameMoment();
   drawClock();
+}
+
+/** Puts the moment that is shown into the address: a statement by its number, anything else by its time. */
+function nameMoment(): void {
+  const item = list.selected;
+  const there = item?.kind === "statement" && Math.max(0, item.at - started) === position;
+  const hash = there ? `#s=${item.statement.n}` : `#t=${(position / 1000).toFixed(1)}`;
+  history.replaceState(null, "", hash);
+}
+
+/** The line before or after the one that is shown. */
+function step(by: 1 | -1): void {
+  const at = list.selected ? shown.indexOf(list.selected) + by : 0;
+  const item = shown[at];
+  if (!item) return;
+  pause();
+  list.select(item);
+  goTo(item);
 }
 
 function drawClock(): void {
@@ -94,9 +116,11 @@ function seek(ms: number): void {
 /** The person goes their own way: nothing moves by itself any more. */
 function pause(): void {
   follow.checked = false;
-  if (playing) clearInterval(playing);
+  if (!playing) return;
+  clearInterval(playing);
   playing = null;
   play.textContent = "Play";
+  nameMoment();
 }
 
 function start(): void {
@@ -126,22 +150,36 @@ play.addEventListener("click", () => (playing ? pause() : start()));
 line.addEventListener("input", () => {
   pause();
   seek(Number(line.value));
-  history.replaceState(null, "", `#t=${(position / 1000).toFixed(1)}`);
+  nameMoment();
 });
+byId("before").addEventListener("click", () => step(-1));
+byId("after").addEventListener("click", () => step(1));
 document.addEventListener("keydown", (event) => {
   const typing = (event.target as Element).closest(
     "input:not([type=range]), select, textarea, button, pre, .scroll",
   );
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === " ") play.click();
+  else if (event.key === "j") step(1);
+  else if (event.key === "k") step(-1);
   else if (event.key === "/") search.focus();
   else return;
   event.preventDefault();
 });
 byId("link").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(location.href).catch(() => undefined);
-  byId("copied").textContent = "The address of this moment is copied.";
+  nameMoment();
+  // Without a secure origin there is no clipboard.
+  const copied = await Promise.resolve()
+    .then(() => navigator.clipboard.writeText(location.href))
+    .then(
+      () => true,
+      () => false,
+    );
+  byId("copied").textContent = copied
+    ? "The address of this moment is copied."
+    : "The browser's address names this moment now: copy it from there.";
 });
+keepInert(panel);
 
 // --- search and filter ------------------------------------------------------------------------------------
 
@@ -170,8 +208,8 @@ function filter(): void {
   shown = all ? recording.items : recording.items.filter((item) => matches(item, words));
   list.show(shown);
   found.textContent = all
-    ? `${count(shown.length)} lines`
-    : `${count(shown.length)} of ${count(recording.items.length)} lines`;
+    ? counted(shown.length, "line")
+    : `${count(shown.length)} of ${counted(recording.items.length, "line")}`;
 }
 
 search.addEventListener("input", filter);
@@ -194,7 +232,13 @@ function goToWanted(complete: boolean): void {
   if (s !== undefined) {
     item = recording.items.find((one) => one.kind === "statement" && one.statement.n === s) ?? null;
   } else if (complete || recording.until - started >= t! * 1000) item = itemAt(t! * 1000);
-  if (!item) return;
+  if (!item) {
+    const where = s === undefined ? `moment ${clockWords(t! * 1000)}` : `statement ${count(s)}`;
+    const rest = recording.final !== null || (complete && segments.ended);
+    const words = rest ? `The recording has no ${where}.` : `Reading on to ${where}…`;
+    if (panel.textContent !== words) panel.replaceChildren(el("p", { class: "soft", role: "status" }, words));
+    return;
+  }
   wanted = null;
   list.select(item);
   position = t === undefined ? Math.max(0, item.at - started) : t * 1000;
@@ -221,12 +265,21 @@ function terminalOf(statement: PlayedStatement): HTMLElement {
 
 function drawState(): void {
   const { list: known, verified, ended, size } = segments;
-  const chain = `${count(verified.size)} of ${count(known.length)} segments (${bytesWords(size)}) read and in order`;
-  const life =
-    recording.final !== null ? `closed: ${recording.final}` : ended ? "the end is not stored yet" : "live";
-  state.textContent = `${chain}; ${life}.`;
+  const parts: string[] = [];
+  if (known.length > 0)
+    parts.push(
+      `${count(verified.size)} of ${counted(known.length, "segment")} (${bytesWords(size)}) read and in order`,
+    );
+  if (recording.final !== null) parts.push(`closed: ${recording.final}`);
+  else if (ended && root.dataset["state"] === "live")
+    parts.push("the session is over, the end is not stored yet");
+  state.textContent = parts.length === 0 ? "" : `${parts.join("; ")}.`;
   // What the page said of a session that ran is no longer so.
-  if (recording.final !== null && root.dataset["state"] === "live") byId("stored").hidden = true;
+  if (recording.final !== null && root.dataset["state"] === "live") {
+    byId("stored").hidden = true;
+    byId("until").textContent =
+      `${new Date(recording.until).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  }
   byId("live").hidden = ended;
   state.dataset["state"] = recording.final !== null ? "final" : ended ? "open" : "live";
 }
@@ -247,26 +300,68 @@ async function readAll(): Promise<void> {
   goToWanted(true);
 }
 
+/** What nobody should have to look for: gaps and alarms, and a way to them. */
+function drawAlerts(): void {
+  const of = (kind: string): number =>
+    recording.items.filter((item) => item.kind === "fact" && item.fact.kind === kind).length;
+  const words = [
+    [of("gap"), "gap"],
+    [of("alarm"), "alarm"],
+  ] as const;
+  const told = words.filter(([number]) => number > 0).map(([number, word]) => counted(number, word));
+  alerts.hidden = told.length === 0;
+  const text = `This recording states ${told.join(" and ")}.`;
+  if (alerts.hidden || alerts.firstChild?.textContent === text) return;
+  const show = el("button", { type: "button" }, "Show");
+  show.addEventListener("click", () => {
+    only.value = "alarm";
+    filter();
+    const [first] = shown;
+    if (first) {
+      pause();
+      list.select(first);
+      goTo(first);
+    }
+  });
+  alerts.replaceChildren(el("span", {}, text), " ", show);
+}
+
 function draw(): void {
   filter();
   drawState();
+  drawAlerts();
   // The start is shown while the rest is read.
   if (!list.selected && !wanted && shown[0]) seek(shown[0].at - started);
   else drawClock();
+  if (recording.items.length === 0 && segments.ended)
+    panel.replaceChildren(el("p", { class: "soft" }, "There is nothing to play."));
+}
+
+/** Asks what came since, and reads and shows it. */
+async function readOn(): Promise<void> {
+  const changed = await segments.refresh();
+  if (!changed && recording.read === segments.list.length) return drawState();
+  await readAll();
+  if (follow.checked && !segments.ended) {
+    const last = shown.at(-1) ?? null;
+    if (last && last !== list.selected) seek(recording.until - started);
+  } else if (list.selected) list.refresh();
 }
 
 async function run(): Promise<void> {
+  let wait = LIVE_MS;
   for (;;) {
-    const changed = await segments.refresh();
-    if (changed) {
-      await readAll();
-      if (follow.checked && !segments.ended) {
-        const last = shown.at(-1) ?? null;
-        if (last && last !== list.selected) seek(recording.until - started);
-      } else if (list.selected) list.refresh();
-    } else drawState();
-    if (recording.final !== null) return;
-    await new Promise((resolve) => setTimeout(resolve, segments.ended ? 5 * LIVE_MS : LIVE_MS));
+    try {
+      await readOn();
+      if (recording.final !== null) return;
+      wait = segments.ended ? 5 * LIVE_MS : LIVE_MS;
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error;
+      state.textContent = error.message;
+      state.dataset["state"] = "waiting";
+      wait = Math.min(2 * wait, RETRY_MS);
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 

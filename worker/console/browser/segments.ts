@@ -23,6 +23,9 @@ interface Listing {
 /** Something that keeps the recording from being shown, in words for the person. */
 export class ReadingError extends Error {}
 
+/** The edge did not answer, or not now: asking again may help. */
+export class Unanswered extends Error {}
+
 /** Bytes of segments that are kept in memory. */
 const KEPT = 24 * 1024 * 1024;
 /** Segments fetched ahead of the one that is read. */
@@ -52,6 +55,9 @@ export class Segments {
     const after = this.list.at(-1)?.sequence ?? -1;
     const headers: Record<string, string> = this.#reading === "" ? {} : { "wicket-reading": this.#reading };
     const answer = await get(`${this.#path}?after=${after}`, headers);
+    if (answer.status === 404)
+      throw new ReadingError("There is no such recording, or it is not yours to see.");
+    if (!answer.ok) throw new ReadingError(`The edge answered ${answer.status}. Load the page again.`);
     const listing = (await answer.json()) as Listing;
     this.#reading = listing.reading;
     const changed = listing.segments.length > 0 || listing.ended !== this.ended;
@@ -90,7 +96,14 @@ export class Segments {
   }
 
   async #load(info: SegmentInfo, before: SegmentInfo | undefined): Promise<Segment & { readonly ok: true }> {
-    const answer = await get(`${this.#path}/${info.sequence}`, { "wicket-reading": this.#reading });
+    const path = `${this.#path}/${info.sequence}`;
+    let answer = await get(path, { "wicket-reading": this.#reading });
+    if (answer.status === 403) {
+      // The ticket of this reading is over: whoever still may read begins another, which is told of again.
+      await this.refresh();
+      answer = await get(path, { "wicket-reading": this.#reading });
+    }
+    if (!answer.ok) throw new ReadingError(`The edge answered ${answer.status}. Load the page again.`);
     const bytes = new Uint8Array(await answer.arrayBuffer());
     const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     const digest = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -107,9 +120,13 @@ export class Segments {
   }
 }
 
+/** Any answer that is one: not a failure of the moment, and not the way to the login. */
 async function get(path: string, headers: Record<string, string>): Promise<Response> {
-  const answer = await fetch(path, { headers, redirect: "manual" });
+  const answer = await fetch(path, { headers, redirect: "manual" }).catch(() => null);
+  if (!answer) throw new Unanswered("The edge does not answer; asking again.");
   if (answer.type === "opaqueredirect") throw new ReadingError("You are signed out. Load the page again.");
-  if (!answer.ok) throw new ReadingError(`The edge answered ${answer.status}. Load the page again.`);
+  if (answer.status === 401) throw new ReadingError("You are signed out. Load the page again.");
+  if (answer.status >= 500 || answer.status === 429)
+    throw new Unanswered(`The edge answered ${answer.status}; asking again.`);
   return answer;
 }

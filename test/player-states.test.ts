@@ -1,0 +1,306 @@
+/** The player when something is not as it should be, and what leaves it: links, copies. In a real browser. */
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, scrollsSideways, shoot, signIn, violations, withBrowser } from "./support/browser.ts";
+import { type IdentityEdge, startIdentityEdge } from "./support/identity-edge.ts";
+import {
+  MadeSession,
+  placeEnd,
+  placeSegments,
+  placeSession,
+  placeStatementEvents,
+} from "./support/made-recording.ts";
+
+let edge: IdentityEdge;
+let browser: Browser;
+const who = () => ({ subject: "tina", issuer: edge.issuer });
+
+beforeAll(async () => {
+  edge = await startIdentityEdge();
+  if (withBrowser) browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await edge?.close();
+});
+
+/** Puts a recording into the stores; `end`: the session is over. */
+async function place(made: MadeSession, end: string | null, roots?: MadeSession["roots"]): Promise<void> {
+  await placeSession(edge.miniflare, made, who());
+  await placeSegments(edge.miniflare, made);
+  if (end !== null) await placeEnd(edge.miniflare, made, end, ...(roots ? [roots] : []));
+}
+
+async function open(page: Page, made: MadeSession, hash = ""): Promise<void> {
+  await page.goto(`${edge.origin}/recordings/${made.id}${hash}`);
+}
+
+const customers = {
+  text: "SELECT id, email, ssn, country, balance FROM customers WHERE id = 7",
+  columns: ["id", "email", "ssn", "country", "balance"],
+  plain: ["id", "country", "balance"],
+  masked: ["public.customers.email", "public.customers.ssn"],
+  rows: [["7", "h***@example.com", "XXX-XX-XXXX", "CH", "-12.50"]],
+};
+
+/** A session of a few statements, refused and failed ones too. */
+function made(statements = 4): MadeSession {
+  const session = new MadeSession();
+  session.statement(customers);
+  if (statements > 1)
+    session.statement({ text: "SELECT ssn FROM employees", deny: "TABLE_NOT_GRANTED", after: 900 });
+  if (statements > 2) session.statement({ text: "SELECT 1 / 0", error: "division by zero", after: 2_000 });
+  for (let n = 3; n < statements; n++) session.statement({ text: `SELECT ${n}`, after: 1_000 });
+  return session;
+}
+
+describe.runIf(withBrowser)("the states of a recording", () => {
+  test.each<[name: string, make: () => Promise<MadeSession>, words: RegExp]>([
+    [
+      "closed",
+      async () => {
+        const session = made();
+        session.seal("CLIENT_TERMINATED");
+        await place(session, "CLIENT_TERMINATED");
+        return session;
+      },
+      /closed, roots agree: the connector's running roots are those that the edge counted\. 1 of 1 segment \(.*\) read and in order; closed: CLIENT_TERMINATED\./,
+    ],
+    [
+      "empty",
+      async () => {
+        const session = new MadeSession();
+        await place(session, "CONNECTOR_OFFLINE");
+        return session;
+      },
+      /empty: nothing of it is stored\./,
+    ],
+    [
+      "aborted",
+      async () => {
+        const session = made();
+        session.seal();
+        await place(session, "CONNECTOR_LOST");
+        return session;
+      },
+      /not closed: the session is over; the end of its recording is not stored yet\. 1 of 1 segment .* in order\./,
+    ],
+    [
+      "gap",
+      async () => {
+        const session = made();
+        session.note({ t: "gap", message: "the connector ended without closing the recording", lost: 17 });
+        session.seal("CONNECTOR_RESTARTED", false);
+        await place(session, "CONNECTOR_LOST");
+        return session;
+      },
+      /closed: CONNECTOR_RESTARTED\./,
+    ],
+    [
+      "differs",
+      async () => {
+        const session = made();
+        session.seal("CLIENT_TERMINATED");
+        const { frontend, backend } = session.roots;
+        await place(session, "CLIENT_TERMINATED", {
+          frontend,
+          backend: { ...backend, root: "ab".repeat(32) },
+        });
+        return session;
+      },
+      /roots differ: the connector's running roots are not those that the edge counted/,
+    ],
+  ])("%s: it says so in words, light and dark, wide and narrow", async (name, make, words) => {
+    const session = await make();
+    for (const [colorScheme, width] of [
+      ["light", 1280],
+      ["dark", 390],
+    ] as const) {
+      const viewport = { width, height: 860 };
+      const { context, page, faults } = await signIn(browser, edge.origin, "tina", { colorScheme, viewport });
+      await open(page, session);
+      if (name === "empty")
+        await page.locator("#details", { hasText: "There is nothing to play." }).waitFor();
+      else await page.locator("#details td.masked").first().waitFor();
+      const told = (await page.textContent("dl.facts"))!.replace(/\s+/g, " ");
+      expect(told).toMatch(words);
+      if (name === "gap") {
+        await expect(page.textContent("#alerts")).resolves.toContain("This recording states 1 gap.");
+        await page.click("#alerts button");
+        await page.locator("#details", { hasText: "without closing the recording" }).waitFor();
+        expect(await page.locator(".item").count()).toBe(1);
+      } else expect(await page.locator("#alerts").isVisible()).toBe(false);
+      expect(await violations(page)).toEqual([]);
+      expect(await scrollsSideways(page)).toBe(false);
+      expect(await page.locator('nav a[aria-current="true"]').textContent()).toBe("Recordings");
+      await shoot(page, `state-${name}-${colorScheme}`);
+      expect(faults).toEqual([]);
+      await context.close();
+    }
+  });
+
+  test("a refused statement says why, and a statement that is not there is said to be none", async () => {
+    const session = made();
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    const { context, page } = await signIn(browser, edge.origin, "tina");
+    await open(page, session, "#s=2");
+    await page.locator("#details", { hasText: "TABLE_NOT_GRANTED" }).waitFor();
+    await shoot(page, "state-denied");
+    await open(page, session, "#s=99");
+    await page.reload();
+    await page.locator("#details", { hasText: "The recording has no statement 99." }).waitFor();
+    await context.close();
+  });
+
+  test("the edge that fails for a while is asked again, while reading and while following", async () => {
+    const session = new MadeSession(Date.now() - 5_000);
+    session.statement({ text: "SELECT 'first'", columns: ["a"], rows: [["first"]] });
+    session.seal();
+    await place(session, null);
+    const { context, page } = await signIn(browser, edge.origin, "tina");
+    let down = true;
+    await page.route(/\/segments/, (route) => (down ? route.fulfill({ status: 503 }) : route.continue()));
+    await open(page, session);
+    await page.locator("#state", { hasText: "The edge answered 503; asking again." }).waitFor();
+    down = false;
+    await page.locator("#details td", { hasText: "first" }).waitFor();
+    await page.unroute(/\/segments/);
+    await page.route(/\/segments/, (route) => route.abort());
+    await page.locator("#state", { hasText: "The edge does not answer; asking again." }).waitFor();
+    await page.unroute(/\/segments/);
+    session.statement({ text: "SELECT 'second'", columns: ["a"], rows: [["second"]], after: 2_000 });
+    session.seal();
+    await placeSegments(edge.miniflare, session, 1);
+    await page.locator("#details td", { hasText: "second" }).waitFor();
+    await context.close();
+  });
+
+  test("a page that stood open longer than its reading lasts begins another, and goes on", async () => {
+    const session = new MadeSession();
+    for (const from of [0, 1000])
+      session.statement({
+        text: `SELECT n FROM generate_series(${from}, ${from + 199}) n`,
+        ...{ columns: ["n"], rows: Array.from({ length: 200 }, (_, i) => [String(from + i)]) },
+      });
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    const { context, page } = await signIn(browser, edge.origin, "tina");
+    const listings: string[] = [];
+    let refused = 0;
+    await page.route(/\/segments/, (route) => {
+      const url = route.request().url();
+      if (/after=/.test(url)) listings.push(url);
+      // The first segment is refused once, as it is when the ticket is over.
+      else if (refused++ === 0) return route.fulfill({ status: 403, json: { code: "READING_OVER" } });
+      return route.continue();
+    });
+    await open(page, session);
+    await page.locator("#details td", { hasText: "99" }).first().waitFor();
+    expect(listings.length).toBe(2);
+    await context.close();
+  });
+});
+
+describe.runIf(withBrowser)("what leaves the player", () => {
+  test("the link names the moment that is shown, also while it plays; J and K and the arrows move", async () => {
+    const session = made(8);
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    const permissions = ["clipboard-read", "clipboard-write"];
+    const { context, page, faults } = await signIn(browser, edge.origin, "tina", { permissions });
+    await open(page, session);
+    const shown = (n: number) => page.locator("#details h2", { hasText: `Statement ${n} ` }).waitFor();
+    await shown(1);
+    await page.keyboard.press("j");
+    await shown(2);
+    await page.keyboard.press("j");
+    await shown(3);
+    await page.keyboard.press("k");
+    await shown(2);
+    await page.click('[aria-label="The next statement"]');
+    await shown(3);
+    await page.click('[aria-label="The statement before"]');
+    await shown(2);
+    await page.click("#link");
+    await page.locator("#copied", { hasText: "is copied" }).waitFor();
+    const clipboard = () => page.evaluate("navigator.clipboard.readText()") as Promise<string>;
+    expect(await clipboard()).toMatch(/#s=2$/);
+    await page.click("#play");
+    await page.locator("#details h2", { hasNotText: "Statement 2 " }).waitFor();
+    await page.click("#link");
+    const moment = Number(/#t=([\d.]+)$/.exec(await clipboard())?.[1]);
+    await page.click("#play");
+    expect(moment).toBeGreaterThan(2.8);
+    await page.goto(`${edge.origin}/recordings/${session.id}#t=${moment}`);
+    await page.reload();
+    // Statements 3, 4 and so on are 2.9, 3.9 and so on seconds after the start.
+    await shown(3 + Math.floor(moment - 2.89));
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test("R4 what is copied from a result is plain text: no formula, no escape sequence, no markup", async () => {
+    const session = new MadeSession();
+    session.statement({
+      text: "SELECT * FROM notes",
+      columns: ["id", "note"],
+      rows: [
+        ["1", '=HYPERLINK("https://evil.example","x")'],
+        ["-2", "@SUM(1+1)*cmd|' /C calc'!A0"],
+        ["3", "\u001b[31mred\u001b]52;c;ZXZpbA==\u0007"],
+        ["4", "two\nlines\tand a tab"],
+        ["5", "<b>bold</b>"],
+      ],
+    });
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    const permissions = ["clipboard-read", "clipboard-write"];
+    const { context, page } = await signIn(browser, edge.origin, "tina", { permissions });
+    await open(page, session);
+    await page.locator("#details td", { hasText: "bold" }).waitFor();
+    const copy = async (select: string): Promise<{ types: string[]; text: string }> => {
+      await page.evaluate(`getSelection().selectAllChildren(${select})`);
+      await page.keyboard.press("Control+C");
+      return (await page.evaluate(`navigator.clipboard.read().then(async ([item]) => ({
+        types: [...item.types], text: await (await item.getType("text/plain")).text() }))`)) as never;
+    };
+    const table = await copy('document.querySelector("#details .result table")');
+    expect(table.types).toEqual(["text/plain"]);
+    expect(table.text.split("\n")).toEqual([
+      "#\tid\tnote",
+      `1\t1\t'=HYPERLINK("https://evil.example","x")`,
+      "2\t-2\t'@SUM(1+1)*cmd|' /C calc'!A0",
+      "3\t3\t⟨U+001B⟩[31mred⟨U+001B⟩]52;c;ZXZpbA==⟨U+0007⟩",
+      "4\t4\ttwo⟨U+000A⟩lines⟨U+0009⟩and a tab",
+      "5\t5\t<b>bold</b>",
+    ]);
+    const cell = await copy('document.querySelectorAll("#details tbody td")[2]');
+    expect(cell.text).toBe(`'=HYPERLINK("https://evil.example","x")`);
+    const all = await copy('document.getElementById("details")');
+    expect(all.types).toEqual(["text/plain"]);
+    expect(all.text).toContain("SELECT * FROM notes");
+    expect(all.text).not.toMatch(/(^|\t)[=@]/m);
+    await context.close();
+  });
+
+  test("a search over all sessions shows the place that was found, and says when there is none", async () => {
+    const session = made(1);
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    const text = `SELECT ${Array.from({ length: 200 }, (_, i) => `column_${i}`).join(", ")} FROM needle_table WHERE x`;
+    await placeStatementEvents(edge.miniflare, session, who(), [text]);
+    const { context, page } = await signIn(browser, edge.origin, "tina");
+    await page.goto(`${edge.origin}/recordings?words=NEEDLE_table`);
+    expect(await page.textContent("b.found")).toBe("needle_table");
+    await expect(page.textContent("tbody td >> nth=-1")).resolves.toMatch(
+      /^…\w+, column_.* FROM needle_table WHERE x$/,
+    );
+    expect(await violations(page)).toEqual([]);
+    await shoot(page, "search-across");
+    await page.goto(`${edge.origin}/recordings?words=no+such+text`);
+    await page.locator("main", { hasText: "Nothing matches. Show all" }).waitFor();
+    await shoot(page, "search-none");
+    await context.close();
+  });
+});
