@@ -19,6 +19,7 @@ import { impersonationHeaders } from "../wire/kubernetes/headers.ts";
 import type { OutputKind } from "../wire/pieces.ts";
 import { parseRequestToConnector, type RequestHead, type ResponseHead } from "../wire/requests.ts";
 import { FramedSender, ReceiveWindow } from "../wire/tunnel.ts";
+import { Gathering } from "./gathering.ts";
 
 /** A cluster or HTTP API as the connector reaches it. */
 export interface HttpTarget {
@@ -317,8 +318,9 @@ export class RequestServer {
 
   /** Streams the answer's bytes, pausing its source while the edge gives no credit. */
   #stream(source: IncomingMessage | Duplex): void {
-    source.on("data", (chunk: Buffer) => {
-      this.#sender.data(chunk);
+    const gathering = new Gathering((bytes) => {
+      if (this.#closed) return;
+      this.#sender.data(bytes);
       if (this.#sender.queued > 0 && this.#resume === null) {
         source.pause();
         this.#resume = () => {
@@ -327,8 +329,12 @@ export class RequestServer {
         };
       }
     });
+    source.on("data", (chunk: Buffer) => gathering.push(chunk));
     source.on("error", (error) => this.#failed(error));
-    source.on("end", () => this.#finish());
+    source.on("end", () => {
+      gathering.flush();
+      this.#finish();
+    });
   }
 
   #finish(): void {

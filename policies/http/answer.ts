@@ -1,7 +1,8 @@
 /** Shows the answer of an HTTP API: JSON with the rule's field masks; anything else only when nothing is masked. */
 import { JsonSplitter } from "../../wire/http/json-stream.ts";
 import type { HttpRule } from "../task.ts";
-import { type FieldTree, fieldTree, maskDocument, parseFieldPath } from "./fields.ts";
+import { type FieldTree, fieldTree, parseFieldPath } from "./fields.ts";
+import { maskDocument } from "./mask-document.ts";
 import type { TokenOf } from "./mask-value.ts";
 
 /** Largest JSON document that is masked, bytes. */

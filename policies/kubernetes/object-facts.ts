@@ -1,5 +1,5 @@
 /** What is read of an object of the API before it is shown: what it is, and nothing more. */
-import { eachMember, skipSpace, stringAt } from "../../wire/http/json.ts";
+import { eachMember, skipSpace, skipValue, stringAt, walkMembers } from "../../wire/http/json.ts";
 
 /** What is looked up in an object before it is shown; empty where it says nothing. */
 export interface Facts {
@@ -28,43 +28,93 @@ const metadataShown: readonly string[] = [
   "labels",
 ];
 
-/** Reads kind, name, namespace, labels and type of an object; null when it is malformed or says them twice. */
-export function objectFacts(bytes: Uint8Array): Facts | null {
-  const facts: Facts = { kind: "", apiVersion: "", type: "", name: "", namespace: "", labels: {} };
-  const at = skipSpace(bytes, 0);
+/** A member that is looked for, by its key in UTF-8. */
+const keysOf = (names: readonly string[]) => names.map((name) => encoder.encode(name));
+const objectKeys = ["kind", "apiVersion", "type", "metadata"] as const;
+const objectTokens = keysOf(objectKeys);
+const metadataKeys = ["name", "namespace", "labels"] as const;
+const metadataTokens = keysOf(metadataKeys);
+
+/** Which of the tokens a key is: -1 is another one, -2 is malformed. A key with escapes is what it says. */
+function keyOf(bytes: Uint8Array, from: number, to: number, tokens: readonly Uint8Array[]): number {
+  const length = to - from - 2;
+  for (let n = 0; n < tokens.length; n++) {
+    const token = tokens[n]!;
+    if (token.length !== length) continue;
+    let i = 0;
+    while (i < length && bytes[from + 1 + i] === token[i]) i++;
+    if (i === length) return n;
+  }
+  for (let i = from + 1; i < to - 1; i++) {
+    if (bytes[i] !== 0x5c) continue;
+    const text = stringAt(bytes, from, to);
+    if (text === null) return -2;
+    const said = encoder.encode(text);
+    return tokens.findIndex((token) => token.length === said.length && token.every((b, j) => b === said[j]));
+  }
+  return -1;
+}
+
+/** What was read of an object, and the offset behind it. */
+export interface ReadFacts {
+  readonly facts: Facts;
+  readonly end: number;
+}
+
+/**
+ * Reads kind, name, namespace, type and, if asked for, labels of the object at `at`; null when it is malformed, says
+ * them twice, or does not end.
+ */
+export function objectFacts(bytes: Uint8Array, start = 0, labels = true): ReadFacts | null {
+  const at = skipSpace(bytes, start);
   if (bytes[at] !== 0x7b) return null;
-  const seen = new Set<string>();
-  const once = (key: string) => !seen.has(key) && seen.add(key);
-  const end = eachMember(bytes, at, (key, start, stop) => {
-    if (key === "kind" || key === "apiVersion" || key === "type") {
-      if (!once(key)) return false;
+  const facts: Facts = { kind: "", apiVersion: "", type: "", name: "", namespace: "", labels: {} };
+  let seen = 0;
+  const once = (bit: number) => {
+    const before = seen;
+    seen |= 1 << bit;
+    return before !== seen;
+  };
+  const end = walkMembers(bytes, at, (from, to, value) => {
+    const key = keyOf(bytes, from, to, objectTokens);
+    if (key === -2) return -1;
+    if (key < 0) return skipValue(bytes, value);
+    if (!once(key)) return -1;
+    if (key < 3) {
+      const stop = skipValue(bytes, value);
       // A custom resource may have any `type`: only a text is one.
-      facts[key] = bytes[start] === 0x22 ? (stringAt(bytes, start, stop) ?? "") : "";
+      if (stop > 0 && bytes[value] === 0x22) {
+        facts[objectKeys[key as 0 | 1 | 2]] = stringAt(bytes, value, stop) ?? "";
+      }
+      return stop;
     }
-    if (key !== "metadata") return true;
-    if (!once(key)) return false;
-    if (bytes[start] !== 0x7b) return bytes[start] === 0x6e;
-    return (
-      eachMember(bytes, start, (name, s, e) => {
-        if (name === "name" || name === "namespace") {
-          if (!once(`metadata.${name}`)) return false;
-          facts[name] = bytes[s] === 0x22 ? (stringAt(bytes, s, e) ?? "") : "";
+    if (bytes[value] !== 0x7b) return bytes[value] === 0x6e ? skipValue(bytes, value) : -1;
+    return walkMembers(bytes, value, (keyFrom, keyTo, inner) => {
+      const name = keyOf(bytes, keyFrom, keyTo, metadataTokens);
+      if (name === -2) return -1;
+      if (name < 0) return skipValue(bytes, inner);
+      if (!once(4 + name)) return -1;
+      if (name < 2) {
+        const stop = skipValue(bytes, inner);
+        if (stop > 0 && bytes[inner] === 0x22) {
+          facts[metadataKeys[name as 0 | 1]] = stringAt(bytes, inner, stop) ?? "";
         }
-        if (name !== "labels") return true;
-        if (!once("metadata.labels")) return false;
-        if (bytes[s] !== 0x7b) return bytes[s] === 0x6e;
-        return (
-          eachMember(bytes, s, (label, ls, le) => {
-            const value = bytes[ls] === 0x22 ? stringAt(bytes, ls, le) : null;
-            if (value === null || Object.hasOwn(facts.labels, label)) return false;
-            Object.defineProperty(facts.labels, label, { value, enumerable: true });
-            return true;
-          }) >= 0
-        );
-      }) >= 0
-    );
+        return stop;
+      }
+      if (bytes[inner] !== 0x7b) return bytes[inner] === 0x6e ? skipValue(bytes, inner) : -1;
+      return labels ? readLabels(bytes, inner, facts.labels) : skipValue(bytes, inner);
+    });
   });
-  return end < 0 ? null : facts;
+  return end < 0 ? null : { facts, end };
+}
+
+function readLabels(bytes: Uint8Array, at: number, labels: Record<string, string>): number {
+  return eachMember(bytes, at, (label, start, stop) => {
+    const value = bytes[start] === 0x22 ? stringAt(bytes, start, stop) : null;
+    if (value === null || Object.hasOwn(labels, label)) return false;
+    Object.defineProperty(labels, label, { value, enumerable: true });
+    return true;
+  });
 }
 
 /** Type and identity of an object as an object of its own; null when it is malformed. */

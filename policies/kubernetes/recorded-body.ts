@@ -1,6 +1,6 @@
 /** A request's body as its recording has it: what the task masks in answers is masked in what was sent too. */
 import type { BodyType } from "../../wire/kubernetes/headers.ts";
-import { maskDocument } from "../http/fields.ts";
+import { maskDocument } from "../http/mask-document.ts";
 import type { KubePermit } from "./decide.ts";
 import { masksFor } from "./masks.ts";
 import { MASKED_TEXT } from "./sentinel.ts";

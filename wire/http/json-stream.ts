@@ -64,8 +64,16 @@ export class JsonSplitter {
     return this.#capturing === "no" && (this.#place === "document" || this.#place === "done");
   }
 
-  /** Reads a chunk; `piece` gets what became complete. Returns null, or why reading must stop. */
-  push(chunk: Uint8Array, piece: (piece: JsonPiece) => void): JsonStreamFault | null {
+  /**
+   * Reads a chunk; `piece` gets what became complete. Returns null, or why reading must stop. `element` may take an
+   * element where it stands: it gives the offset behind it, or -1 when it is not whole there or not to its liking. It
+   * then comes as a piece, if it is one.
+   */
+  push(
+    chunk: Uint8Array,
+    piece: (piece: JsonPiece) => void,
+    element: ((chunk: Uint8Array, at: number, key: string) => number) | null = null,
+  ): JsonStreamFault | null {
     let i = 0;
     while (i < chunk.length) {
       if (this.#capturing !== "no") {
@@ -89,6 +97,18 @@ export class JsonSplitter {
       if (isSpace(byte)) {
         i++;
         continue;
+      }
+      if (
+        element !== null &&
+        byte === 0x7b &&
+        (this.#place === "element" || this.#place === "elementOrEnd")
+      ) {
+        const end = element(chunk, i, this.#key);
+        if (end > i && end - i <= this.#limit) {
+          this.#place = "afterElement";
+          i = end;
+          continue;
+        }
       }
       const fault = this.#structure(byte, piece);
       if (fault === "capture") continue;

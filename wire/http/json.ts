@@ -42,30 +42,73 @@ export function skipString(bytes: Uint8Array, at: number): number {
 }
 
 /**
+ * The offset behind the string whose text starts at `at`, or -1. What it holds is not looked at. Four bytes a turn:
+ * most of JSON is strings.
+ */
+export function stringEnd(bytes: Uint8Array, at: number): number {
+  const end = bytes.length;
+  const whole = end - 3;
+  let i = at;
+  for (;;) {
+    while (i < whole) {
+      let byte = bytes[i]!;
+      if (byte === QUOTE || byte === BACKSLASH) break;
+      byte = bytes[i + 1]!;
+      if (byte === QUOTE || byte === BACKSLASH) {
+        i += 1;
+        break;
+      }
+      byte = bytes[i + 2]!;
+      if (byte === QUOTE || byte === BACKSLASH) {
+        i += 2;
+        break;
+      }
+      byte = bytes[i + 3]!;
+      if (byte === QUOTE || byte === BACKSLASH) {
+        i += 3;
+        break;
+      }
+      i += 4;
+    }
+    if (i >= end) return -1;
+    const byte = bytes[i]!;
+    if (byte === QUOTE) return i + 1;
+    i += byte === BACKSLASH ? 2 : 1;
+  }
+}
+
+/**
  * The offset behind the value that starts at `at` (not white space), or -1 when it does not end. Brackets must
  * pair; the finer grammar is left to whoever parses the value.
  */
 export function skipValue(bytes: Uint8Array, at: number): number {
   const first = bytes[at];
   if (first === QUOTE) return skipString(bytes, at);
+  const end = bytes.length;
+  let i = at;
   if (first !== OPEN_BRACE && first !== OPEN_BRACKET) {
-    let i = at;
-    while (i < bytes.length && isScalarByte(bytes[i]!)) i++;
+    while (i < end && isScalarByte(bytes[i]!)) i++;
     return i === at ? -1 : i;
   }
-  const end = bytes.length;
+  const open = closers;
   let depth = 0;
-  for (let i = at; i < end; i++) {
-    const byte = bytes[i]!;
+  while (i < end) {
+    const byte = bytes[i++]!;
     if (byte === QUOTE) {
-      for (i++; i < end && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
-      if (i >= end) return -1;
+      i = stringEnd(bytes, i);
+      // After most strings comes another one.
+      while (i > 0 && i + 1 < end && bytes[i + 1] === QUOTE && (bytes[i] === COLON || bytes[i] === COMMA)) {
+        i = stringEnd(bytes, i + 2);
+      }
+      if (i < 0) return -1;
+    } else if (byte < OPEN_BRACKET) {
+      // Commas, colons, numbers, white space: most of what is outside strings.
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       if (depth >= MAX_JSON_DEPTH) return -1;
-      closers[depth++] = byte + 2;
+      open[depth++] = byte + 2;
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      if (closers[--depth] !== byte) return -1;
-      if (depth === 0) return i + 1;
+      if (open[--depth] !== byte) return -1;
+      if (depth === 0) return i;
     }
   }
   return -1;
@@ -174,37 +217,6 @@ export function eachElement(
     const end = skipValue(bytes, start);
     return end >= 0 && element(start, end) ? end : -1;
   });
-}
-
-/** Where a value was replaced: `start` and `end` are byte offsets in the original. */
-export interface JsonEdit {
-  readonly start: number;
-  readonly end: number;
-  readonly bytes: Uint8Array;
-}
-
-/** The bytes with the edits made; edits are in order and do not overlap. */
-export function applyEdits(bytes: Uint8Array, edits: readonly JsonEdit[]): Uint8Array {
-  if (edits.length === 0) return bytes;
-  let size = bytes.length;
-  for (const edit of edits) size += edit.bytes.length - (edit.end - edit.start);
-  const out = new Uint8Array(size);
-  let from = 0;
-  let to = 0;
-  for (const edit of edits) {
-    to = copy(bytes, from, edit.start, out, to);
-    to = copy(edit.bytes, 0, edit.bytes.length, out, to);
-    from = edit.end;
-  }
-  out.set(bytes.subarray(from), to);
-  return out;
-}
-
-/** Copies bytes to `at` and gives the offset behind them. A view of a few bytes costs more than they do. */
-function copy(bytes: Uint8Array, from: number, to: number, out: Uint8Array, at: number): number {
-  if (to - from > 64) out.set(bytes.subarray(from, to), at);
-  else for (let i = from; i < to; i++) out[at + i - from] = bytes[i]!;
-  return at + to - from;
 }
 
 export type StrictJson =
