@@ -69,8 +69,10 @@ export function copyIn(walker: QueryWalker, fields: Fields): Partial<StatementSu
     return done;
   }
   const applied = checks.filter((check) => check.columns.every((name) => columns.includes(name)));
-  if (applied.length > 0) {
-    const sql = failingCondition(applied);
+  const same = walker.world.relations.targetRowCheck(target.relation, columns);
+  const conditions = [same, applied.length > 0 ? failingCondition(applied) : null];
+  const sql = conditions.filter((part) => part !== null).join(" AND ");
+  if (sql !== "") {
     walker.source.insert(target.clauses.end, ` WHERE ${sql}`);
     fields["whereClause"] = expressionTree(walker.world.parser, sql);
   }

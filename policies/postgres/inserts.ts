@@ -1,13 +1,12 @@
 /** INSERT, its source of rows and ON CONFLICT. */
 import type { SqlRule } from "../task.ts";
-import { Clauses } from "./clauses.ts";
+import { insertSource, sourceWidth } from "./insert-source.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import type { Item, Scope } from "./scope.ts";
-import { statementTree } from "./template.ts";
-import { as, type Fields, list, location, typeOf, type Wrapped } from "./tree.ts";
-import { checkedColumns, isMaskCheck, VALUE_SOURCE, type WriteCheck } from "./write-check.ts";
-import { assign, assignmentsEnd, checkRow, condition, level, returning } from "./write-parts.ts";
+import { as, type Fields, list, location, typeOf } from "./tree.ts";
+import type { WriteCheck } from "./write-check.ts";
+import { assign, assignmentsEnd, condition, level, returning } from "./write-parts.ts";
 import {
   checkColumns,
   targetChecks,
@@ -23,12 +22,13 @@ export function insert(walker: QueryWalker, fields: Fields, scope: Scope): undef
   const target = writeTarget(walker, "insert", relation);
   const rule = target && writeRule(walker, "insert", target.relation, location(relation));
   if (!target || !rule) return;
+  const listed = list(fields["cols"]).length > 0;
   const columns = insertColumns(walker, target, rule, fields);
   if (!columns) return;
   const filters = targetFilters(walker, target, rule);
   const checks = targetChecks(target, filters);
   if (!columnParts(walker, fields, checks, scope)) return;
-  source(walker, target, rule, fields, columns, checks, scope);
+  insertSource({ walker, target, rule, fields, listed, columns, checks, scope });
   conflict(walker, target, rule, fields, scope);
   returning(walker, target, fields, [target.item], level(scope, [target.item], true));
 }
@@ -83,118 +83,6 @@ function columnParts(
     walker.nodes(parts, scope);
   }
   return true;
-}
-
-/** How many columns a source has; null when a star hides it. */
-function sourceWidth(select: Fields): number | null {
-  let first = select;
-  while (first["larg"]) first = first["larg"] as Fields;
-  const rows = list(first["valuesLists"]);
-  if (rows.length > 0) return list(as(rows[0], "List")?.["items"]).length;
-  const targets = list(first["targetList"]);
-  const star = targets.some(
-    (node) => typeOf(list(as(as(node, "ResTarget")?.["val"], "ColumnRef")?.["fields"]).at(-1)) === "A_Star",
-  );
-  return star ? null : targets.length;
-}
-
-/** VALUES or a query, with each new row checked. */
-function source(
-  walker: QueryWalker,
-  target: WriteTarget,
-  rule: SqlRule,
-  fields: Fields,
-  columns: readonly string[],
-  checks: readonly WriteCheck[],
-  scope: Scope,
-): undefined {
-  const missing = checks.flatMap((check) => check.columns).find((name) => !columns.includes(name));
-  const applied = checks.filter((check) => check.columns.every((name) => columns.includes(name)));
-  const required = checks.some(
-    (check) => !applied.includes(check) && check.columns.length > 0 && !isMaskCheck(check),
-  );
-  if (required)
-    return walker.refuse(
-      "ROW_RULE_VIOLATED",
-      `column ${missing} must be given, because the row rule checks it`,
-      { rule: rule.at },
-    );
-  const select = as(fields["selectStmt"], "SelectStmt");
-  if (!select) return;
-  const rows = list(select["valuesLists"]);
-  if (applied.length === 0) return walker.node(fields["selectStmt"], scope);
-  const simple =
-    rows.length > 0 && Object.keys(select).every((key) => ["valuesLists", "op", "limitOption"].includes(key));
-  if (simple && applied.every((check) => check.columns.length === 1))
-    return checkValues(walker, target, rows, columns, applied, scope);
-  checkQuery(walker, target, fields, columns, applied, scope);
-}
-
-/** Each row of VALUES, in place. */
-export function checkValues(
-  walker: QueryWalker,
-  target: WriteTarget,
-  rows: readonly unknown[],
-  columns: readonly string[],
-  checks: readonly WriteCheck[],
-  scope: Scope,
-): undefined {
-  const { clauses } = target;
-  const first = clauses.find("values");
-  const opens = clauses.tokens.filter(
-    (token, index) => index > first && token.value === "(" && token.kind === "other",
-  );
-  for (const [index, node] of rows.entries()) {
-    const row = as(node, "List");
-    const open = opens[index];
-    if (!row || !open) return walker.refuse("SYNTAX_NOT_ALLOWED", "VALUES is not understood here");
-    const inner = new Clauses(walker.source.text, open.end, walker.source.text.length);
-    const ranges = inner.split(0, inner.tokens.length);
-    row["items"] = checkRow(walker, target, columns, list(row["items"]) as Wrapped[], checks, ranges, scope);
-  }
-}
-
-/** A query as the source of a checked select. */
-function checkQuery(
-  walker: QueryWalker,
-  target: WriteTarget,
-  fields: Fields,
-  columns: readonly string[],
-  checks: readonly WriteCheck[],
-  scope: Scope,
-): undefined {
-  const { clauses } = target;
-  const names = columns.map((name) => target.relation.columns.find((column) => column.name === name)!);
-  const start = sourceStart(clauses);
-  const end = sourceEnd(clauses, start);
-  if (start < 0) return walker.refuse("SYNTAX_NOT_ALLOWED", "the source of the rows is not understood here");
-  const before = `SELECT ${checkedColumns(names, checks).join(", ")} FROM (`;
-  const after = `) AS ${VALUE_SOURCE}(${columns.map(quoteName).join(", ")})`;
-  const range = clauses.range(start, end);
-  walker.source.insert(range.start, before);
-  walker.source.insert(range.end, after);
-  const query = fields["selectStmt"] as Wrapped;
-  walker.node(query, scope);
-  const outer = statementTree(walker.world.parser, `${before}SELECT${after}`);
-  const from = as(list(as(outer, "SelectStmt")!["fromClause"])[0], "RangeSubselect")!;
-  from["subquery"] = query;
-  fields["selectStmt"] = outer;
-}
-
-/** The index of the first token of an INSERT's source. */
-function sourceStart(clauses: Clauses): number {
-  return clauses.tokens.findIndex((token, index) => {
-    if (token.kind === "name") return ["select", "values", "with", "table"].includes(token.value);
-    // A parenthesis that is no column list.
-    return token.value === "(" && index > 0 && clauses.tokens[index - 1]?.value === ")";
-  });
-}
-
-/** The index of the first token behind it; -1 for the end. */
-function sourceEnd(clauses: Clauses, from: number): number {
-  const on = clauses.findLast("on", "conflict");
-  const returningAt = clauses.find("returning", Math.max(from, 0));
-  return on >= 0 ? on : returningAt;
 }
 
 /** ON CONFLICT. Whether a value exists may only be asked for columns that may be read. */

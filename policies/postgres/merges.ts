@@ -9,7 +9,7 @@ import { fromItems } from "./from-items.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import type { Scope } from "./scope.ts";
-import { expressionTree } from "./template.ts";
+import { expressionTree, HOLE } from "./template.ts";
 import { as, type Fields, list, location, type Wrapped } from "./tree.ts";
 import { isMaskCheck, type WriteCheck } from "./write-check.ts";
 import {
@@ -77,8 +77,9 @@ export function merge(walker: QueryWalker, fields: Fields, scope: Scope): undefi
       );
     }
     if (!walker.known("MergeWhenClause", action)) return;
-    if (action["condition"]) walker.node(action["condition"], inside);
     const range = { from: starts[index]!, to: starts[index + 1] ?? end(target.clauses, starts[index]!) };
+    if (action["commandType"] === "CMD_INSERT") checkedAction(walker, target, action, range.from, inside);
+    else if (action["condition"]) walker.node(action["condition"], inside);
     const rule = rules[index];
     if (rule) act(walker, target, rule, action, range, targetChecks(target, filters[0] ?? []), inside);
   }
@@ -156,6 +157,47 @@ function joinCondition(
   walker.node(condition, scope);
   if (filter !== null || check !== null)
     fields["joinCondition"] = expressionTree(walker.world.parser, sql, condition);
+}
+
+/**
+ * An INSERT checks its table in its own condition: the one of the join is not evaluated where the target has no rows. As a
+ * sub-select it is evaluated once.
+ */
+function checkedAction(
+  walker: QueryWalker,
+  target: WriteTarget,
+  action: Fields,
+  from: number,
+  scope: Scope,
+): undefined {
+  const check = targetCheck(walker, target);
+  const condition = action["condition"] as Wrapped | undefined;
+  if (check !== null) {
+    const { clauses } = target;
+    const matched = clauses.find("matched", from);
+    const and = clauses.tokens[matched + 1]?.value === "by" ? matched + 3 : matched + 1;
+    const then = thenOf(clauses, and);
+    const sql = `(SELECT ${check})${condition ? ` AND (${HOLE})` : ""}`;
+    if (matched < 0 || then < 0 || (clauses.tokens[and]!.value === "and") !== (condition !== undefined))
+      return walker.refuse("SYNTAX_NOT_ALLOWED", "MERGE is not understood here");
+    if (condition) wrap(walker, clauses.range(and + 1, then), sql);
+    else walker.source.insert(clauses.tokens[then]!.start, `AND ${sql} `);
+    if (condition) walker.node(condition, scope);
+    action["condition"] = expressionTree(walker.world.parser, sql, condition ?? null);
+  } else if (condition) walker.node(condition, scope);
+}
+
+/** The index of the THEN of an action; -1 when there is none. */
+function thenOf(clauses: Clauses, from: number): number {
+  let cases = 0;
+  for (let index = from; index < clauses.tokens.length; index++) {
+    const token = clauses.tokens[index]!;
+    if (token.kind !== "name") continue;
+    if (token.value === "case") cases++;
+    else if (token.value === "end") cases--;
+    else if (token.value === "then" && cases === 0) return index;
+  }
+  return -1;
 }
 
 /** UPDATE SET or INSERT of one action. */

@@ -42,6 +42,14 @@ export class Source {
     this.replace(start, end, before + text + after);
   }
 
+  /** Takes back edits in `[start, end]`, which will be replaced as a whole. */
+  forget(start: number, end: number): void {
+    for (let index = this.#edits.length - 1; index >= 0; index--) {
+      const edit = this.#edits[index]!;
+      if (edit.start >= start && edit.end <= end) this.#edits.splice(index, 1);
+    }
+  }
+
   insert(at: number, text: string): void {
     this.replace(at, at, text);
   }

@@ -4,12 +4,12 @@
  */
 import type { SqlRule, Task } from "../task.ts";
 import type { Catalog, CatalogColumn, CatalogRelation } from "./catalog-types.ts";
+import { definitionCheck, rowCheck } from "./definition-check.ts";
 import { detectExpression } from "./detectors.ts";
 import { maskExpression } from "./masks.ts";
-import { qualified, quoteName, quoteText } from "./names.ts";
+import { qualified, quoteName } from "./names.ts";
 import type { Parser } from "./parser.ts";
 import { type RowFilter, readRowFilter } from "./row-filter.ts";
-import { CHANGED_MARKER } from "./scrub.ts";
 import { type PartialCatalog, systemCatalog } from "./system-catalogs.ts";
 import type { Wrapped } from "./tree.ts";
 
@@ -115,11 +115,18 @@ export class TaskRelations {
    * row, so the server evaluates it once, before the statement's own conditions. Null when nothing is checked.
    */
   targetCheck(relation: CatalogRelation): string | null {
-    if (!this.#checked) return null;
-    return definitionCheck(
-      relation,
-      relation.columns.map((column) => ({ column })),
-    );
+    return this.#checked ? definitionCheck(relation, relation.columns) : null;
+  }
+
+  /** The same for COPY … FROM, whose condition may hold no sub-select and is evaluated for every row. */
+  targetRowCheck(relation: CatalogRelation, columns: readonly string[]): string | null {
+    const written = relation.columns.filter(({ name }) => columns.includes(name));
+    return this.#checked ? rowCheck(relation, written) : null;
+  }
+
+  /** Whether statements check what they were decided on. */
+  get checked(): boolean {
+    return this.#checked;
   }
 
   #make(schema: string, name: string): Lookup {
@@ -134,7 +141,12 @@ export class TaskRelations {
     }
     const made = makeView(rule, relation, this.#task, this.#catalog.foreignOperators, this.#parser);
     if ("kind" in made) return made;
-    const check = this.#checked ? definitionCheck(relation, made.columns) : null;
+    const check = this.#checked
+      ? definitionCheck(
+          relation,
+          made.columns.map(({ column }) => column),
+        )
+      : null;
     return { kind: "view", view: view(rule, relation, made, { check, where: null }, this.#parser) };
   }
 
@@ -208,60 +220,6 @@ function makeView(
     );
   }
   return { columns, filter: filter.filter };
-}
-
-/**
- * A condition that holds while the relation and its columns are the ones of the catalog, and else raises an error
- * (scrub.ts gives it its words): a column that was renamed, or a table that took another's name, would be shown
- * under the wrong rule. The statement has locked the relation when it runs, so nothing changes behind it.
- */
-function definitionCheck(relation: CatalogRelation, columns: readonly Pick<ViewColumn, "column">[]): string {
-  const { oid, schema, name, definition } = relation;
-  const parts = [
-    ...sameColumns(relation, columns),
-    ...(definition === undefined
-      ? []
-      : [
-          `(SELECT xmin::pg_catalog.text FROM pg_catalog.pg_rewrite WHERE ev_class = ${oid} AND rulename = '_RETURN') = ${quoteText(definition)}`,
-        ]),
-  ];
-  const changed = quoteText(`${CHANGED_MARKER}${schema}.${name}]`);
-  // concat is not immutable, so that the cast fails when it runs and not when it is planned.
-  return `CASE WHEN ${parts.join(" AND ")} THEN true ELSE pg_catalog.concat(${changed})::pg_catalog.bool END`;
-}
-
-/**
- * That the name is still this relation's, and the granted columns are still under their numbers. Functions that look
- * into the server's caches: a query of pg_attribute costs more than the statement itself.
- *
- * The names of all columns are those of an empty row as JSON, in the order of their numbers; more may follow. When
- * the last one that the catalog knows also has its old number, none before it is gone, so each has its own. An empty
- * row of a domain may call its checks: there each granted column is asked for by number.
- */
-function sameColumns(relation: CatalogRelation, columns: readonly Pick<ViewColumn, "column">[]): string[] {
-  const { oid, schema, name } = relation;
-  const all = relation.columns;
-  const last = all.at(-1);
-  const address = (column: CatalogColumn): string =>
-    `(pg_catalog.pg_identify_object_as_address(1259, ${oid}, ${column.number})).object_names = ${textArray([schema, name, column.name])}`;
-  if (last === undefined || columns.length === 0) {
-    // A constant to the planner, made when the statement is analysed.
-    return [`${quoteText(qualified(schema, name))}::pg_catalog.regclass = ${oid}::pg_catalog.oid`];
-  }
-  if (columns.length <= 2 || all.some((column) => column.baseType !== null)) {
-    return columns.map(({ column }) => address(column));
-  }
-  const names = `{${all.map((column) => `${JSON.stringify(column.name)}:null`).join(",")}`;
-  const row = `pg_catalog.json_populate_record(NULL::${qualified(schema, name)}, '{}')`;
-  return [
-    `pg_catalog.starts_with(pg_catalog.row_to_json(${row})::pg_catalog.text, ${quoteText(names)})`,
-    address(last),
-  ];
-}
-
-/** A text[] literal. */
-function textArray(values: readonly string[]): string {
-  return quoteText(`{${values.map((value) => `"${value.replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`);
 }
 
 function view(

@@ -86,7 +86,9 @@ export function looseType(column: CatalogColumn): string {
       ? "pg_catalog.bpchar"
       : /^numeric\(/.test(bare)
         ? "numeric"
-        : bare.replace(/^(timestamp|time)\(\d\)/, "$1");
+        : /^bit( varying)?\(/.test(bare)
+          ? "pg_catalog.varbit"
+          : bare.replace(/^(timestamp|time)\(\d\)/, "$1");
   return plain + array;
 }
 

@@ -91,6 +91,15 @@ export function assign(
   }
 }
 
+/** The check of the table, in one value of a row. */
+export interface RowGuard {
+  readonly position: number;
+  /** Template for a value that nothing else checks. */
+  readonly sql: string;
+  /** Template for one that has its type already. */
+  readonly whole: string;
+}
+
 /**
  * The values of one new row, each checked in place; null-like results keep the walk going after a refusal.
  * @param ranges where each value stands in the text
@@ -103,10 +112,21 @@ export function checkRow(
   checks: readonly WriteCheck[],
   ranges: readonly Range[],
   scope: Scope,
+  guard: RowGuard | null = null,
 ): Wrapped[] {
   return values.map((value, position) => {
     const name = columns[position];
     const mine = checks.filter((check) => name !== undefined && check.columns.includes(name));
+    const holds = guard?.position === position ? guard : null;
+    if (mine.length === 0 && holds) {
+      if (!ranges[position] || ranges.length !== values.length) {
+        walker.refuse("SYNTAX_NOT_ALLOWED", "VALUES is not understood here");
+        return value;
+      }
+      wrap(walker, ranges[position], holds.sql);
+      walker.node(value, scope);
+      return expressionTree(walker.world.parser, holds.sql, value);
+    }
     if (mine.length === 0 || (typeOf(value) === "SetToDefault" && mine.every(isMaskCheck))) {
       walker.node(value, scope);
       return value;
@@ -123,7 +143,8 @@ export function checkRow(
       walker.refuse("SYNTAX_NOT_ALLOWED", "VALUES is not understood here");
       return value;
     }
-    const sql = checkedValue(target.relation.columns.find((column) => column.name === name)!, mine, null);
+    const checked = checkedValue(target.relation.columns.find((column) => column.name === name)!, mine, null);
+    const sql = holds ? holds.whole.replace(HOLE, () => checked) : checked;
     wrap(walker, range, sql);
     walker.node(value, scope);
     return expressionTree(walker.world.parser, sql, value);

@@ -157,9 +157,11 @@ describe("writes, run on a real server", () => {
 
     test("COPY FROM", async () => {
       expect(decide("COPY shop.items (id, tenant, name) FROM STDIN").rewritten).toMatch(
-        /WHERE CASE WHEN \(tenant = /,
+        / AND CASE WHEN \(tenant = /,
       );
-      expect(decide("COPY shop.log FROM STDIN").rewritten).toBe("COPY shop.log (item, note) FROM STDIN");
+      expect(decide("COPY shop.log FROM STDIN").rewritten).toMatch(
+        /^COPY shop\.log \(item, note\) FROM STDIN WHERE CASE WHEN 'shop\.log'::pg_catalog\.regclass = \d+/,
+      );
       expect(decide("COPY shop.log FROM STDIN").statements[0]).toMatchObject({
         copyIn: true,
         effect: "write",
