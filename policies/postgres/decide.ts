@@ -203,8 +203,7 @@ class Deciding {
       case "MergeStmt":
         return write(walker, type, fields, OUTERMOST);
       case "TruncateStmt":
-        truncate(walker, fields);
-        return {};
+        return truncate(walker, stmt, fields, span);
       case "CreateStmt":
       case "CreateTableAsStmt":
         return createTemporary(walker, type, fields);

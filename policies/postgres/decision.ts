@@ -43,6 +43,8 @@ export interface StatementSummary {
    * statement or portal of its own that has this name; without it (undefined) it forgets all that have one.
    */
   readonly name?: string | null;
+  /** The command tag that the user's own statement has, where the text that is sent has another one. */
+  readonly tag?: string;
 }
 
 /** Decides texts under one task on one database. Synchronous; caches by text. */

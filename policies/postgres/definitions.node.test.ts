@@ -205,6 +205,12 @@ const inserts = [
   "MERGE INTO loads l USING (SELECT 1 AS id) s ON false WHEN NOT MATCHED BY TARGET AND s.id = 2 THEN INSERT (n) VALUES (1) WHEN NOT MATCHED BY TARGET THEN INSERT (n) VALUES (2)",
 ];
 
+const truncates = [
+  "TRUNCATE loads",
+  "TRUNCATE TABLE ONLY loads RESTART IDENTITY",
+  "BEGIN; TRUNCATE loads; COMMIT",
+];
+
 const LOADS = `
   DROP TABLE IF EXISTS loads; DROP TYPE IF EXISTS pair; DROP DOMAIN IF EXISTS word CASCADE;
   CREATE TYPE pair AS (i int, t text); CREATE DOMAIN word AS varchar(8) CHECK (value <> '');
@@ -257,7 +263,11 @@ for (const [what, change] of [
     await admin.query(`ALTER TABLE loads ${change}`);
     const before = (await admin.query("SELECT * FROM loads ORDER BY id")).rows;
     const written: unknown[] = [];
-    for (const sql of [...inserts, "EXECUTE w('x', 'y')"]) {
+    for (const sql of [
+      ...inserts,
+      "EXECUTE w('x', 'y')",
+      ...(what === "a table in its place" ? truncates : []),
+    ]) {
       const { error, denied, rows } = await session.run(sql);
       const own = error?.code === "55000" || (/^(42|22)/.test(error?.code ?? "") && rows.length === 0);
       if (denied !== null || !own) written.push([sql, denied, error, rows]);

@@ -1,5 +1,6 @@
 /** The server's half of the gate: every message belongs to a reply that is owed, or the session ends. */
 import {
+  commandComplete,
   decodeCommandComplete,
   decodeFields,
   decodeParameterStatus,
@@ -238,8 +239,13 @@ export class BackendHalf implements MessageSink {
         const tag = decodeCommandComplete(bytes, start, end);
         if (tag === null) return this.#violate(type);
         if (run) {
-          run.tag = tag;
+          const shown = run.decision?.statements[run.index]?.tag;
+          run.tag = shown ?? tag;
           run.index += 1;
+          if (shown !== undefined) {
+            this.#statementDone(reply);
+            return commandComplete(shown);
+          }
         }
         this.#statementDone(reply);
         return pass;
@@ -279,11 +285,14 @@ export class BackendHalf implements MessageSink {
       default:
         return this.#copyReply(reply, type);
     }
+    const shown = type === Backend.CommandComplete ? run.decision?.statements[0]?.tag : undefined;
+    run.tag = shown ?? run.tag;
     session.endCopy(reply, false);
     session.outcome(run);
     run.rows = 0;
     run.bytes = 0;
-    return this.#done(reply);
+    const verdict = this.#done(reply);
+    return shown === undefined ? verdict : commandComplete(shown);
   }
 
   #copyReply(reply: Reply, type: number): Verdict {

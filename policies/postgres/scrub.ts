@@ -36,6 +36,10 @@ const AUTHORED = /^(P0|23|2F|38|39|44|HV)/;
 /** Warnings of the server about the transaction, a cut identifier, or an escape in a literal. */
 const HARMLESS_NOTICES = /^(25...|42622|22P06)$/;
 
+/** The context that the block around a TRUNCATE adds (writes.ts); a task runs no other block. */
+const OWN_BLOCK =
+  /(^|\n)SQL statement "TRUNCATE TABLE [^\n]*"\nPL\/pgSQL function inline_code_block line 1 at SQL statement$/;
+
 export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
   const out: Record<string, string> = pick(fields, KEPT);
   const message = out["M"] ?? "";
@@ -61,9 +65,10 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
   const code = out["C"] ?? "";
   // The schema was added by the rewriting.
   if (ANALYSIS.test(code)) out["M"] = message.replaceAll(/\bpg_catalog\.(?=\w)/g, "");
-  const inFunction = fields["W"] !== undefined || fields["q"] !== undefined;
+  const context = fields["W"]?.replace(OWN_BLOCK, "") || undefined;
+  const inFunction = context !== undefined || fields["q"] !== undefined;
   if (ANALYSIS.test(code) && !inFunction) return { ...out, ...pick(fields, ["D", "H"]) };
-  if (AUTHORED.test(code) || (inFunction && /function/i.test(fields["W"] ?? "function")))
+  if (AUTHORED.test(code) || (inFunction && /function/i.test(context ?? "function")))
     out["M"] = standIn(code);
   return out;
 }

@@ -3,14 +3,19 @@
  * may read granted, unmasked columns of it only; the row filter is added to the condition, and the user's own
  * condition is evaluated only on rows that pass it; new rows are checked.
  */
+import type { CatalogRelation } from "./catalog-types.ts";
 import type { StatementSummary } from "./decision.ts";
+import { changedMarker, sameRelation } from "./definition-check.ts";
 import { fromItems } from "./from-items.ts";
 import { insert } from "./inserts.ts";
 import { merge } from "./merges.ts";
+import { qualified, quoteText } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import type { Scope } from "./scope.ts";
+import type { Span } from "./session-statements.ts";
+import { statementTree } from "./template.ts";
 import { isOwnTable, useOwnTable, writeOwn } from "./temporary.ts";
-import { as, type Fields, list, location } from "./tree.ts";
+import { as, type Fields, list, location, type Wrapped } from "./tree.ts";
 import { assign, assignmentsEnd, condition, level, returning } from "./write-parts.ts";
 import { targetChecks, targetFilters, writeRule, writeTarget } from "./write-target.ts";
 
@@ -90,25 +95,54 @@ function remove(walker: QueryWalker, fields: Fields, scope: Scope): undefined {
   returning(walker, target, fields, items, inside);
 }
 
-export function truncate(walker: QueryWalker, fields: Fields): undefined {
+/**
+ * TRUNCATE has no condition, so it becomes a block that looks at what it has emptied, and locked, afterwards; an error takes
+ * all of it back.
+ * @param stmt the statement's node, whose kind changes
+ */
+export function truncate(
+  walker: QueryWalker,
+  stmt: Wrapped,
+  fields: Fields,
+  span: Span,
+): Partial<StatementSummary> {
   if (fields["behavior"] === "DROP_CASCADE")
-    return walker.refuse("WRITE_NOT_ALLOWED", "TRUNCATE … CASCADE would empty other tables");
+    walker.refuse("WRITE_NOT_ALLOWED", "TRUNCATE … CASCADE would empty other tables");
+  const emptied: string[] = [];
+  const targets: CatalogRelation[] = [];
   for (const node of list(fields["relations"])) {
-    const relation = as(node, "RangeVar");
-    if (relation && isOwnTable(walker.world, relation, null)) {
+    const relation = as(node, "RangeVar") ?? {};
+    if (isOwnTable(walker.world, relation, null)) {
       useOwnTable(walker, relation);
       walker.keepsOwn = true;
-      continue;
+    } else {
+      walker.changes = true;
+      const target = writeTarget(walker, "truncate", relation);
+      const rule = target && writeRule(walker, "truncate", target.relation, location(relation));
+      if (!target || !rule) return {};
+      if (rule.rows !== null || target.view?.filter) {
+        const more = { hint: "Use DELETE.", rule: rule.at };
+        walker.refuse("WRITE_NOT_ALLOWED", "TRUNCATE would remove rows that the task hides", more);
+      }
+      targets.push(target.relation);
     }
-    walker.changes = true;
-    const target = relation && writeTarget(walker, "truncate", relation);
-    const rule = target && writeRule(walker, "truncate", target.relation, location(relation!));
-    if (!target || !rule) return;
-    if (rule.rows !== null || target.view?.filter) {
-      return walker.refuse("WRITE_NOT_ALLOWED", "TRUNCATE would remove rows that the task hides", {
-        hint: "Use DELETE.",
-        rule: rule.at,
-      });
-    }
+    const name = qualified(String(relation["schemaname"]), String(relation["relname"]));
+    emptied.push(relation["inh"] ? name : `ONLY ${name}`);
   }
+  if (walker.refused || targets.length === 0 || !walker.world.relations.checked) return {};
+  if (walker.world.catalog.plpgsql === false) {
+    const hint = "Use DELETE.";
+    walker.refuse("WRITE_CHECK_UNSUPPORTED", "TRUNCATE needs plpgsql in the database", { hint });
+  }
+  const checks = targets.map(
+    (relation) =>
+      `PERFORM pg_catalog.concat(${quoteText(changedMarker(relation))})::pg_catalog.bool WHERE NOT (${sameRelation(relation)});`,
+  );
+  const identity = fields["restart_seqs"] ? " RESTART IDENTITY" : "";
+  const sql = `DO ${quoteText(`BEGIN TRUNCATE TABLE ${emptied.join(", ")}${identity}; ${checks.join(" ")} END`)}`;
+  walker.source.forget(span.start, span.end);
+  walker.source.replace(span.start, span.end, sql);
+  delete stmt["TruncateStmt"];
+  Object.assign(stmt, statementTree(walker.world.parser, sql));
+  return { tag: "TRUNCATE TABLE" };
 }

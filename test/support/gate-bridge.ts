@@ -11,6 +11,7 @@ import {
   type GateHold,
   type GateReason,
   PostgresGate,
+  type Scrubber,
 } from "../../policies/postgres/gate.ts";
 import type { Task } from "../../policies/task.ts";
 import { decodeParameterStatus } from "../../wire/postgres/backend.ts";
@@ -87,6 +88,7 @@ export interface GateBridgeOptions {
   readonly chunk?: number;
   readonly permit?: () => { code: string; message: string } | null;
   readonly hold?: (hold: GateHold, gate: PostgresGate) => void;
+  readonly scrub?: Scrubber;
 }
 
 /** Starts listening on a free loopback port. */
@@ -127,6 +129,7 @@ export async function startGateBridge(options: GateBridgeOptions): Promise<GateB
       },
       decider: options.decider,
       task: options.task,
+      ...(options.scrub ? { scrub: options.scrub } : {}),
       ...(options.catalog ? { catalog: options.catalog } : {}),
       clock: () => Date.now(),
       cancelKey: { processId, secretKey: crypto.getRandomValues(new Uint8Array(32)) },

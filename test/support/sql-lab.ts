@@ -113,7 +113,8 @@ export class TaskSession {
     const fields = shown.fields ? scrubError(shown.fields, this.#task) : null;
     const notices = shown.noticeFields.flatMap((notice) => scrubNotice(notice, this.#task)?.["M"] ?? []);
     const error = fields ? { code: fields["C"]!, message: fields["M"]! } : null;
-    return { denied: null, columns: shown.columns, rows: shown.rows, tags: shown.tags, error, notices };
+    const tags = shown.tags.map((tag, index) => decision.statements[index]?.tag ?? tag);
+    return { denied: null, columns: shown.columns, rows: shown.rows, tags, error, notices };
   }
 
   close(): void {
