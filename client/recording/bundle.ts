@@ -21,6 +21,10 @@ const LIMITS = {
   note: 64 * 1024,
   json: 16 * 1024 * 1024,
 };
+/** Bytes of the log's entries and proofs together: a word every 30 seconds for months has room. */
+const MAX_LOG = 128 * 1024 * 1024;
+/** Files that are named as broken or foreign; more are counted. */
+const NAMED = 20;
 
 /** `manifest.json`. Keys in it are hints for a reader's eyes: the verifier takes keys from its command line. */
 export interface Manifest {
@@ -97,12 +101,14 @@ hashes: wicket recording verify THIS.zip --key KEY ... --key-file auditor.jwk, a
 /** Takes a bundle apart. Damage of single files is told in `broken`, so that the rest can still be examined. */
 export function openBundle(files: BundleFiles): RecordingBundle {
   const broken: BrokenFile[] = [];
+  const told = new Set<string>();
   const read = (name: string, limit: number): Uint8Array | null => {
     try {
       return files.read(name, limit);
     } catch (error) {
       if (!(error instanceof ZipError)) throw error;
-      if (!broken.some((one) => one.name === name)) broken.push({ name, message: error.message });
+      if (!told.has(name)) broken.push({ name, message: error.message });
+      told.add(name);
       return null;
     }
   };
@@ -110,21 +116,32 @@ export function openBundle(files: BundleFiles): RecordingBundle {
   const sequences: number[] = [];
   const indexes: number[] = [];
   const known = new Set(["manifest.json", "README.txt", "statement.note", "task.json"]);
-  for (const name of files.names) {
+  const { names } = files;
+  const there = new Set(names);
+  for (const name of names) {
     const segment = /^segments\/([0-9]{8})\.wgr$/.exec(name);
     const entry = /^log\/([0-9]{12})\.entry$/.exec(name);
     const proof = /^log\/([0-9]{12})\.tlog-proof$/.exec(name);
     const copy = /^opened\/([0-9]{8})\.wgr$/.exec(name);
     if (segment) sequences.push(Number(segment[1]));
-    else if (copy && files.names.includes(segmentFile(Number(copy[1])))) continue;
+    else if (copy && there.has(segmentFile(Number(copy[1])))) continue;
     else if (entry) indexes.push(Number(entry[1]));
-    else if (proof && files.names.includes(logFile(Number(proof[1]), "entry"))) continue;
+    else if (proof && there.has(logFile(Number(proof[1]), "entry"))) continue;
     else if (!known.has(name)) strangers.push(name);
   }
   const log: LogPart[] = [];
+  let size = 0;
   for (const index of indexes.sort((a, b) => a - b)) {
     const entry = read(logFile(index, "entry"), LIMITS.entry);
     const proof = read(logFile(index, "tlog-proof"), LIMITS.proof);
+    size += (entry?.length ?? 0) + (proof?.length ?? 0);
+    if (size > MAX_LOG) {
+      broken.push({
+        name: logFile(index, "entry"),
+        message: `more than ${MAX_LOG} bytes of entries and proofs`,
+      });
+      break;
+    }
     if (entry && proof) log.push({ index, entry, proof });
     else if (entry) broken.push({ name: logFile(index, "tlog-proof"), message: "is missing or damaged" });
   }
@@ -138,6 +155,17 @@ export function openBundle(files: BundleFiles): RecordingBundle {
     strangers,
     broken,
   };
+}
+
+/** What is wrong with the files of a bundle, in words; null when every file reads and belongs there. */
+export function filesProblem({ broken, strangers }: RecordingBundle): string | null {
+  const faults = [
+    ...broken.map(({ name, message }) => `${name}: ${message}`),
+    ...strangers.map((name) => `${name} does not belong in a bundle`),
+  ];
+  if (faults.length === 0) return null;
+  const more = faults.length > NAMED ? [`and ${faults.length - NAMED} more`] : [];
+  return [...faults.slice(0, NAMED), ...more].join("; ");
 }
 
 /** Opens a bundle's zip file. Throws `ZipError` when it is none. */

@@ -1,5 +1,5 @@
 /** The log's entries in a bundle: which of them are proven, by keys that the caller trusts. */
-import { fromUtf8 } from "../../wire/log/bytes.ts";
+import { fromUtf8, toHex } from "../../wire/log/bytes.ts";
 import { decodeEntry, type LogEntry } from "../../wire/log/entry.ts";
 import { NOTE_COSIGNATURE, type NoteVerifier, parseVerifierKey } from "../../wire/log/note.ts";
 import { checkProof, parseProof } from "../../wire/log/proof.ts";
@@ -39,6 +39,8 @@ export async function provenEntries(bundle: RecordingBundle, keys: TrustedKeys) 
   const unsigned: string[] = [];
   const unproven: string[] = [];
   let origin = "";
+  /** Roots by the size of their tree. */
+  const trees = new Map<number, string>();
   for (const part of bundle.log) {
     const proof = parseProof(part.proof);
     if (!proof) {
@@ -59,6 +61,11 @@ export async function provenEntries(bundle: RecordingBundle, keys: TrustedKeys) 
     }
     if (origin !== "" && origin !== name) unsigned.push("the entries are of two logs");
     origin = name;
+    const { size, root } = checked.checkpoint;
+    // An honest log has one tree of a size. Two that its own key signed are proof against it.
+    if ((trees.get(size) ?? toHex(root)) !== toHex(root))
+      unsigned.push(`the log signed two different trees of ${size} entries: it shows two histories`);
+    trees.set(size, toHex(root));
     const decoded = decodeEntry(part.entry);
     if (!decoded.ok) unproven.push(`entry ${part.index}: ${decoded.message}`);
     else if (proof.index !== part.index)

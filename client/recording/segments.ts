@@ -17,6 +17,9 @@ import { type AuditorKey, openSegment, sameSegment } from "../../wire/recording-
 import type { RecordingBundle } from "./bundle.ts";
 import { RootsAt, type Wanted } from "./roots-at.ts";
 
+/** Problems that are told one by one. */
+const TOLD = 50;
+
 /** What the segments themselves say, each hash computed here. */
 export interface Examined {
   readonly session: string | null;
@@ -31,6 +34,8 @@ export interface Examined {
   /** Why the recording ended, as its last segment says. */
   readonly reason: string | null;
   readonly problem: string | null;
+  /** The chain was not followed to the last segment: the roots are those of its beginning. */
+  readonly broken: boolean;
   /** Of a sealed recording. */
   readonly sealed: Sealed | null;
 }
@@ -54,13 +59,18 @@ export async function examineSegments(
   const problems: string[] = [];
   const present = bundle.sequences;
   const count = present.length === 0 ? 0 : present[present.length - 1]! + 1;
-  const gaps = ranges(present, count);
-  if (gaps) problems.push(`${gaps} missing`);
+  const gaps = holes(present).map(([from, to]) => {
+    const which = from === to ? `${from}` : `${from}\u2013${to}`;
+    return `segment ${which} missing${between(bundle.segment(from - 1), bundle.segment(to + 1))}`;
+  });
+  problems.push(...gaps);
   let walk: Walk | null = null;
-  let broken = count === 0 || gaps !== null;
+  let broken = count === 0 || gaps.length > 0;
   let previous: string | null = null;
   let last: string | null = null;
-  for (const sequence of present) {
+  for (const [at, sequence] of present.entries()) {
+    // After a hole there is nothing to compare with.
+    if (sequence !== (present[at - 1] ?? -1) + 1) previous = null;
     const bytes = bundle.segment(sequence);
     if (!bytes) {
       problems.push(`segment ${sequence} cannot be read`);
@@ -97,7 +107,8 @@ export async function examineSegments(
     segments: count,
     last,
     reason: walk?.reason ?? null,
-    problem: problems.length === 0 ? null : problems.join("; "),
+    problem: problems.length === 0 ? null : told(problems).join("; "),
+    broken,
     sealed: walk?.sealed(broken) ?? null,
   };
 }
@@ -197,24 +208,53 @@ async function open(
   return { ok: false, known: true, message: "has an opened copy that is another segment" };
 }
 
-/** ` (messages 3–17 of the client, 5–20 of the database, 12:00:01–12:00:02)` of a segment that still reads. */
+/** ` [to the database 3–17, from it 5–20, 12:00:01 to 12:00:02]` of a segment that still reads. */
 function whereabouts(bytes: Uint8Array): string {
   const segment = readSegmentHeader(bytes);
   if (!segment.ok) return "";
   const { frontend, backend, from, to } = segment.header;
-  const clock = (at: number) => (at < 8.64e15 ? new Date(at).toISOString() : String(at));
-  return ` [to the database ${frontend.first}\u2013${frontend.next - 1}, from it ${backend.first}\u2013${backend.next - 1}, ${clock(from)} to ${clock(to)}]`;
+  return ` [to the database ${span(frontend.first, frontend.next)}, from it ${span(backend.first, backend.next)}, ${dateWords(from)} to ${dateWords(to)}]`;
 }
 
-/** `segments 3–5, 9` of those that are not present below `count`; null when none is missing. */
-function ranges(present: readonly number[], count: number): string | null {
-  const parts: string[] = [];
+/** The same of what stood between two segments, as far as these read. `before` is null at the beginning. */
+function between(before: Uint8Array | null, after: Uint8Array | null): string {
+  const [left, right] = [before && readSegmentHeader(before), after && readSegmentHeader(after)];
+  if (!right?.ok || (left && !left.ok)) return "";
+  const from = left ? left.header : null;
+  const { frontend, backend } = right.header;
+  const messages = `to the database ${span(from?.frontend.next ?? 0, frontend.first)}, from it ${span(from?.backend.next ?? 0, backend.first)}`;
+  const since = from ? `${dateWords(from.to)} to ` : "until ";
+  return ` [${messages}, ${since}${dateWords(right.header.from)}]`;
+}
+
+/** `to the database 9–17, from it 12–23`: the messages after one state up to another. */
+export function messageWords(after: RecordingRoots, upTo: RecordingRoots): string {
+  const of = (way: "frontend" | "backend") => span(after[way].entries, upTo[way].entries);
+  return `to the database ${of("frontend")}, from it ${of("backend")}`;
+}
+
+function span(first: number, next: number): string {
+  return next > first ? `${first}\u2013${next - 1}` : "none";
+}
+
+/** A time of a recording, which may be no date. */
+export function dateWords(at: number): string {
+  return at <= 8.64e15 ? new Date(at).toISOString() : `${at} ms`;
+}
+
+/** The first of many problems, and how many more there are. */
+function told(problems: readonly string[]): string[] {
+  if (problems.length <= TOLD) return [...problems];
+  return [...problems.slice(0, TOLD), `and ${problems.length - TOLD} more`];
+}
+
+/** First and last number of each run that is missing below the last one. */
+function holes(present: readonly number[]): [from: number, to: number][] {
+  const found: [number, number][] = [];
   let expected = 0;
-  for (const sequence of [...present, count]) {
-    if (sequence > expected) {
-      parts.push(sequence - 1 === expected ? `${expected}` : `${expected}\u2013${sequence - 1}`);
-    }
+  for (const sequence of present) {
+    if (sequence > expected) found.push([expected, sequence - 1]);
     expected = sequence + 1;
   }
-  return parts.length === 0 ? null : `segment ${parts.join(", ")}`;
+  return found;
 }

@@ -9,10 +9,10 @@ import type { SessionStart } from "../../wire/log/entry.ts";
 import { formatVerifierKey } from "../../wire/log/note.ts";
 import { connectorKeyName, openStatement, type RecordingStatement } from "../../wire/log/statement.ts";
 import type { AuditorKey } from "../../wire/recording-seal.ts";
-import type { RecordingBundle } from "./bundle.ts";
+import { filesProblem, type RecordingBundle } from "./bundle.ts";
 import { type ProvenEntry, provenEntries, type TrustedKeys } from "./proven-entries.ts";
 import { type Held, holdEdge, holdProgress, rootsProblem } from "./roots.ts";
-import { type Examined, examineSegments } from "./segments.ts";
+import { dateWords, type Examined, examineSegments, messageWords } from "./segments.ts";
 
 /** `GAP STATED`: something is missing, the recording itself says so, and nothing of it was answered. */
 export type Verdict = "PASS" | "FAIL" | "GAP STATED" | "NOT CHECKED";
@@ -146,12 +146,11 @@ export async function verifyRecording(
     );
 
   // Last, because reading the other parts finds the broken files.
-  const strangers = bundle.strangers.map((name) => `${name} does not belong in a bundle`);
-  const faults = [...bundle.broken.map((file) => `${file.name}: ${file.message}`), ...strangers];
+  const faults = filesProblem(bundle);
   checks.unshift({
     property: "bundle",
-    verdict: faults.length === 0 ? "PASS" : "FAIL",
-    detail: faults.length === 0 ? "every file reads" : faults.join("; "),
+    verdict: faults === null ? "PASS" : "FAIL",
+    detail: faults ?? "every file reads",
   });
   const ok = checks.every((one) => one.verdict !== "FAIL");
   return { ok, complete: ok && gap === null, session, checks };
@@ -200,7 +199,7 @@ function startProblem(
 function describeStart(start: SessionStart | null): string {
   if (!start) return "";
   const who = start.actor.name ?? start.actor.subject;
-  return `${JSON.stringify(who)} started ${start.task.name} on ${start.resource}, ${new Date(start.time).toISOString()}`;
+  return `${JSON.stringify(who)} started ${start.task.name} on ${start.resource}, ${dateWords(start.time)}`;
 }
 
 function endProblem(
@@ -219,7 +218,14 @@ function endProblem(
     all.flatMap((one) => (one.entry.type === "recording.complete" ? [one.entry.recording] : []))[0];
   if (!stored) return null;
   if (stored.segments !== examined.segments) {
-    return `the log says ${stored.segments} segments, the bundle has ${examined.segments}`;
+    const said = `the log says ${stored.segments} segments, the bundle has ${examined.segments}`;
+    const missing = stored.segments - examined.segments;
+    if (missing <= 0) return said;
+    const which = missing === 1 ? `${examined.segments}` : `${examined.segments}\u2013${stored.segments - 1}`;
+    const { roots } = ends[0]!.entry;
+    const from = examined.broken ? null : examined.roots;
+    const messages = roots && from ? messageWords(from, roots) : "";
+    return `${said}: segment ${which} missing${messages && ` [${messages}]`}`;
   }
   return stored.last === examined.last ? null : "the last segment is not the one that the log names";
 }

@@ -228,6 +228,8 @@ function readRecord(directory: Buffer, at: number): Entry | null {
   if (extras !== 0 || end > directory.length) return null;
   const name = directory.toString("latin1", at + CENTRAL_SIZE, end);
   const method = directory.readUInt16LE(at + 10);
+  // Another flag, such as that of encryption, would make other readers see other bytes.
+  if (directory.readUInt16LE(at + 8) !== UTF8_NAMES) return null;
   if (!/^[\x21-\x7e]{1,200}$/.test(name) || (method !== STORED && method !== DEFLATED)) return null;
   return {
     name,
