@@ -53,7 +53,25 @@ export function call(walker: QueryWalker, fields: Fields): undefined {
   if (name === "pg_show_all_settings") return refuseFunction(walker, name, at);
   if (name === "current_setting") readsSetting(walker, fields, at);
   if (name === "set_config") changesSetting(walker, fields, at);
+  if (name === "pg_input_is_valid" || name === "pg_input_error_info") namesType(walker, fields, name, at);
 }
+
+/** These call the input function of the type that their second argument names. */
+function namesType(walker: QueryWalker, fields: Fields, name: string, at: number): undefined {
+  const args = list(fields["args"]);
+  const given = args.length === 2 ? constantText(args[1]) : null;
+  const parsed = given === null ? null : walker.world.parser.parse(`SELECT NULL::${given}`);
+  const statements = parsed?.ok ? (parsed.tree.stmts ?? []) : [];
+  const select = statements.length === 1 ? as(statements[0]!.stmt, "SelectStmt") : null;
+  const targets = list(select?.["targetList"]);
+  const cast = targets.length === 1 ? as(as(targets[0], "ResTarget")?.["val"], "TypeCast") : null;
+  if (!cast || !as(cast["arg"], "A_Const") || Object.keys(select!).some((key) => !PLAIN_SELECT.has(key))) {
+    return walker.refuse("TYPE_NOT_ALLOWED", `${name}() needs the constant name of a type`, { at });
+  }
+  typeName(walker, cast["typeName"] as Fields);
+}
+
+const PLAIN_SELECT = new Set(["targetList", "limitOption", "op"]);
 
 /** Of a sequence that the task may draw from. */
 const SEQUENCE_FUNCTIONS = new Set(["nextval", "currval"]);

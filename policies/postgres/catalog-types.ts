@@ -27,6 +27,8 @@ export interface Catalog {
   readonly castTargets: readonly string[];
   /** User types that may be named in a cast: enums and domains without user-defined casts. `schema.name`. */
   readonly types: readonly string[];
+  /** The oids of these and of their arrays: no other of the database's own types may be a parameter's. None when absent. */
+  readonly typeOids?: readonly number[];
   /** System catalogs that are shown in part (system-catalogs.ts), with their columns in this version. */
   readonly systemRelations: readonly CatalogRelation[];
   /** Sequences that belong to a column of one of the relations (serial, identity, OWNED BY). */

@@ -133,7 +133,8 @@ const PLAIN_RANGE = `EXISTS (
  * with a user's cast.
  */
 const TYPES = `
-SELECT n.nspname || '.' || t.typname AS name FROM pg_catalog.pg_type t
+SELECT n.nspname || '.' || t.typname AS name, t.oid::pg_catalog.int8 AS oid, t.typarray::pg_catalog.int8 AS array
+  FROM pg_catalog.pg_type t
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
  WHERE n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
    AND (t.typtype IN ('e', 'd') OR ${PLAIN_COMPOSITE} OR ${PLAIN_RANGE} OR ${pure("pg_type", "t.oid")}) AND t.typcategory <> 'A'
@@ -211,6 +212,7 @@ export function buildCatalog(rows: Readonly<Record<string, readonly CatalogRow[]
     unsafeCasts: casts.some((row) => row["implicit"] === true),
     castTargets: [...new Set(casts.map((row) => String(row["target"])))],
     types: texts("types"),
+    typeOids: (rows["types"] ?? []).flatMap((row) => [Number(row["oid"]), Number(row["array"])]),
     systemRelations: relationsOf(rows["system"] ?? []),
     sequences: (rows["sequences"] ?? []).map((row) => ({
       schema: String(row["schema"]),

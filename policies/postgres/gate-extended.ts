@@ -37,6 +37,7 @@ import {
   sqlPortals,
   sqlStatements,
   uncountedRun,
+  unfitTypes,
 } from "./gate-statements.ts";
 
 const encoder = new TextEncoder();
@@ -65,7 +66,7 @@ export class ExtendedProtocol {
     const decision = session.decide(text);
     let why = refusalFor(session, decision, null);
     const { size, weight } = session.statements;
-    why ??= unfitName(name);
+    why ??= unfitName(name) ?? unfitTypes(session, parameterTypes);
     if (!why && (size >= MAX_NAMES || weight + text.length > maxPreparedText)) {
       why = refusal("TOO_MANY_STATEMENTS", "54000", "this session has too many prepared statements");
     }

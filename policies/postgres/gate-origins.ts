@@ -6,7 +6,7 @@ import type { Task } from "../task.ts";
 import type { Catalog } from "./catalog-types.ts";
 
 /** Object ids below this belong to PostgreSQL itself (FirstNormalObjectId): its catalogs and information_schema. */
-const firstNormalOid = 16384;
+export const FIRST_NORMAL_OID = 16384;
 
 /** Catalogs that hold credentials or data of others: never shown, under any task. */
 const closedCatalogs = new Map([
@@ -66,7 +66,7 @@ export function checkOrigins(
     const oid = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
     if (oid !== 0) {
       const number = (((bytes[at + 4]! << 8) | bytes[at + 5]!) << 16) >> 16;
-      if (oid < firstNormalOid) {
+      if (oid < FIRST_NORMAL_OID) {
         const closed = closedCatalogs.get(oid);
         if (closed) return `a column of ${closed}`;
       } else if (oid <= newest && !origins.get(oid)?.has(number)) {

@@ -46,6 +46,8 @@ export class GateSession {
   /** Set by `opened`. */
   decider: StatementDecider | null;
   origins: Origins = new Map();
+  /** Types of the database's own that a parameter may have. */
+  typeOids: ReadonlySet<number> = new Set();
   /** The highest oid of a relation when the catalog was read. */
   newestOid = Number.POSITIVE_INFINITY;
   /** `newestOid` once the session has named a temporary table of its own, else Infinity. */

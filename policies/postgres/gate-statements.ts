@@ -2,6 +2,7 @@
 import type { StatementDecision } from "./decision.ts";
 import type { Parked } from "./gate-holds.ts";
 import type { NameEntry } from "./gate-names.ts";
+import { FIRST_NORMAL_OID } from "./gate-origins.ts";
 import { type Refusal, refusal, refusalOf } from "./gate-refusal.ts";
 import type { Portal, Prepared } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
@@ -59,6 +60,22 @@ export function rowsSpent(session: GateSession, decision: StatementDecision): Re
   if (limit === null || session.stats.rows < limit) return null;
   if (!decision.statements.some((statement) => statement.returnsRows)) return null;
   return session.limit("LIMIT_ROWS", `${limit} rows`);
+}
+
+/**
+ * A parameter has the type that Parse gives it, whatever the text says. A type of the database's own may have casts, or as
+ * a domain checks, that run its functions: `$1::text` would.
+ */
+export function unfitTypes(session: GateSession, types: readonly number[]): Refusal | null {
+  const wrong = types.find((type) => type >= FIRST_NORMAL_OID && !session.typeOids.has(type));
+  if (wrong === undefined) return null;
+  const message = `a parameter may not have the type with oid ${wrong}: its casts or checks may run a function`;
+  return refusal(
+    "TYPE_NOT_ALLOWED",
+    "42501",
+    message,
+    "Leave the parameter's type open, or give a built-in one.",
+  );
 }
 
 /** One entry or none, as a list. */

@@ -101,6 +101,7 @@ export class PostgresGate {
     session.decider = server.decider ?? session.decider;
     const catalog: Catalog | null = server.catalog ?? this.#options.catalog ?? null;
     session.origins = visibleOrigins(session.task, catalog);
+    session.typeOids = new Set(catalog?.typeOids ?? []);
     session.newestOid = catalog?.newestOid ?? Number.POSITIVE_INFINITY;
     const parameters = new SessionParameters(server.parameters);
     const wrong = parameters.check();

@@ -19,7 +19,13 @@ const WRITE_VERBS: ReadonlySet<SqlRule["verb"]> = new Set([
 ]);
 
 /** Built-in functions that are only safe with their arguments checked, so never in the form `x.name`. */
-const GUARDED_FUNCTIONS = new Set(["current_setting", "set_config", "pg_show_all_settings"]);
+const GUARDED_FUNCTIONS = new Set([
+  "current_setting",
+  "set_config",
+  "pg_show_all_settings",
+  "pg_input_is_valid",
+  "pg_input_error_info",
+]);
 
 export class World {
   readonly task: Task;
