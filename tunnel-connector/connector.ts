@@ -27,6 +27,10 @@ import { Uploader } from "./uploader.ts";
 const REMEMBERED = 10_000;
 /** How often recordings are tried again that the disk did not take, milliseconds. */
 const FINISH_MS = 10_000;
+/** How often the fill of the spool is looked at, milliseconds. */
+const STATUS_MS = 2_000;
+/** From this part of its bound on the spool is nearly full: somebody should look before it is. */
+const NEARLY_FULL = 0.75;
 /** Time for the last segments after the sessions ended, milliseconds. */
 const UPLOAD_MS = 10_000;
 
@@ -65,6 +69,9 @@ export class Connector {
   /** What the edge was last told of the spool; null on a new connection. */
   #told: string | null = null;
   #finishing: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  /** What the log was last told of the spool. */
+  #fill = "room";
   #wake: (() => void) | null = null;
   /** Told when the edge does not know this connector. */
   onExpelled: (code: string) => void = () => {};
@@ -123,15 +130,22 @@ export class Connector {
     this.spool.recover();
     this.#finishing = setInterval(() => {
       this.spool.finish();
-      this.#tellStatus();
     }, FINISH_MS);
     this.#finishing.unref();
+    this.#looking = setInterval(() => this.#tellStatus(), STATUS_MS);
+    this.#looking.unref();
     this.#control.start();
   }
 
-  /** Tells the edge how full the spool is, when that changed by a twentieth of its bound. */
+  /** Tells the edge how full the spool is, when that changed by a twentieth of its bound; and the log, when it fills. */
   #tellStatus(): void {
-    const { used, max, sessions } = this.spool;
+    const { used, max, sessions, full } = this.spool;
+    const fill = full ? "full" : used > max * NEARLY_FULL ? "nearly full" : "room";
+    if (fill !== this.#fill) {
+      const words = fill === "full" ? "spool full: no new session begins" : `spool ${fill}`;
+      this.#log(fill === "room" ? "info" : "warn", words, { used, max, sessions: sessions.length });
+      this.#fill = fill;
+    }
     const refused = this.uploader.counts.refused;
     const step = `${Math.ceil((20 * used) / max)} ${refused}`;
     if (!this.online || step === this.#told) return;
@@ -166,6 +180,7 @@ export class Connector {
       this.#log("warn", "recordings left in the spool", { sessions: this.spool.sessions.length });
     }
     clearInterval(this.#finishing);
+    clearInterval(this.#looking);
     await this.uploader.stop();
     await this.#control.stop();
   }

@@ -78,6 +78,13 @@ export function metricsText(connector: Connector, version: string): string {
   one("wicket_connector_spool_bytes", "gauge", "Recordings that are not uploaded yet.", spool.used);
   one("wicket_connector_spool_max_bytes", "gauge", "Bound of the spool.", spool.max);
   one(
+    "wicket_connector_spool_sessions",
+    "gauge",
+    "Sessions with something in the spool.",
+    spool.sessions.length,
+  );
+  one("wicket_connector_spool_full", "gauge", "1 while no new session may begin.", spool.full ? 1 : 0);
+  one(
     "wicket_connector_uploaded_segments_total",
     "counter",
     "Segments that the edge has.",

@@ -9,7 +9,13 @@ export function ConnectorsPage(
 ) {
   const { connectors, resources, visitor } = props;
   const offline = connectors.filter((one) => !one.online).map((one) => one.name);
-  const told = offline.length > 0 ? `Offline: ${offline.join(", ")}` : "All connectors are online";
+  const filling = connectors.filter((one) =>
+    one.connections.some(({ spool }) => spool !== null && spool.used > spool.max * 0.75),
+  );
+  const told = [
+    offline.length > 0 ? `Offline: ${offline.join(", ")}.` : "All connectors are online.",
+    ...(visitor.admin ? filling.map(({ name }) => `The spool of ${name} is nearly full.`) : []),
+  ].join(" ");
   return (
     <Page title="Connectors" path="/connectors" visitor={visitor} live told={told}>
       {connectors.length === 0 ? <p>There is no connector for your tasks.</p> : null}
@@ -74,8 +80,18 @@ function Spool(props: { spool: ConnectionSummary["spool"] }) {
   return (
     <>
       <br />
-      {`Recordings not stored yet: ${sizeWords(used)} of ${sizeWords(max)} (${share} %), of ${sessions} sessions. `}
+      <meter
+        {...{ min: 0, max: 100, low: 75, high: 90, optimum: 0, value: Math.min(share, 100) }}
+        aria-label={`Spool: ${share} % full`}
+      />{" "}
+      {`Recordings not stored yet: ${sizeWords(used)} of ${sizeWords(max)} (${share} %), of ${sessions} session${sessions === 1 ? "" : "s"}. `}
       {share >= 90 ? <strong class="denied">No new session begins until there is room. </strong> : null}
+      {share >= 75 && share < 90 ? (
+        <strong class="pending">
+          Nearly full: at 90 % no new session begins. Can the connector reach this edge, and the edge its
+          store?{" "}
+        </strong>
+      ) : null}
       {refused > 0 ? (
         <strong class="denied">{`${refused} refused by the edge and set aside on its host.`}</strong>
       ) : null}
@@ -91,9 +107,7 @@ function Controls(props: Signed & { connector: ConnectorSummary }) {
       {online ? (
         <form method="post" action={`/connectors/${name}/drain`}>
           <FormToken visitor={visitor} />
-          <button type="submit" aria-label={`Drain ${name}`}>
-            Drain: finish what runs, then reconnect
-          </button>
+          <button type="submit">Drain {name}: finish what runs, then reconnect</button>
         </form>
       ) : null}
       {enrolled ? (
