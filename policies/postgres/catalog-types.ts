@@ -62,6 +62,8 @@ export interface CatalogColumn {
   readonly category: string;
   readonly notNull: boolean;
   readonly generated: boolean;
+  /** Of a generated column: the columns of the same relation that its expression reads. */
+  readonly from?: readonly string[];
   /** For a column of a domain: the base type with its modifier; null otherwise. */
   readonly baseType: string | null;
   /** The labels of an enum in order; null for other types. */

@@ -56,6 +56,14 @@ SELECT c.oid::pg_catalog.int8 AS relation, n.nspname::pg_catalog.text AS schema,
        c.relkind::pg_catalog.text AS kind, a.attname::pg_catalog.text AS "column", a.attnum::pg_catalog.int4 AS number,
        ${typeText("a.atttypid", "a.atttypmod")} AS type, a.atttypid::pg_catalog.int8 AS type_oid,
        b.typcategory::pg_catalog.text AS category, a.attnotnull AS not_null, a.attgenerated <> '' AS generated,
+       CASE WHEN a.attgenerated <> '' THEN (SELECT pg_catalog.array_agg(DISTINCT s.attname::pg_catalog.text)
+          FROM pg_catalog.pg_attrdef f
+          -- Before 15 the column depends on the others, since then its expression.
+          JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+           AND (d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = f.oid
+             OR d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = a.attnum)
+          JOIN pg_catalog.pg_attribute s ON s.attrelid = c.oid AND s.attnum = d.refobjsubid
+         WHERE f.adrelid = c.oid AND f.adnum = a.attnum AND s.attnum <> a.attnum) END AS "from",
        CASE WHEN t.typtype = 'd' THEN ${typeText("base.oid", "base.modifier")} END AS base_type,
        (SELECT pg_catalog.array_agg(l.enumlabel::pg_catalog.text ORDER BY l.enumsortorder)
           FROM pg_catalog.pg_enum l WHERE l.enumtypid = base.oid) AS labels,
@@ -267,6 +275,7 @@ function columnOf(row: CatalogRow): CatalogColumn {
     category: String(row["category"]),
     notNull: row["not_null"] === true,
     generated: row["generated"] === true,
+    ...(Array.isArray(row["from"]) ? { from: row["from"].map(String) } : {}),
     baseType: row["base_type"] === null ? null : String(row["base_type"]),
     labels: Array.isArray(row["labels"]) ? row["labels"].map(String) : null,
     groupable: row["groupable"] === true,

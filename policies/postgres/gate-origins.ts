@@ -4,6 +4,7 @@
  */
 import type { Task } from "../task.ts";
 import type { Catalog } from "./catalog-types.ts";
+import { isMasked } from "./views.ts";
 
 /** Object ids below this belong to PostgreSQL itself (FirstNormalObjectId): its catalogs and information_schema. */
 export const FIRST_NORMAL_OID = 16384;
@@ -34,9 +35,8 @@ export function visibleOrigins(task: Task, catalog: Catalog | null): Origins {
     const numbers = new Set<number>(systemColumns);
     for (const column of relation.columns) {
       const granted = rules.some((rule) => rule.columns === "*" || rule.columns.includes(column.name));
-      const masked = rules.some(
-        (rule) => Object.hasOwn(rule.mask, column.name) || Object.hasOwn(rule.detect, column.name),
-      );
+      const shown = [column.name, ...(column.from ?? [])];
+      const masked = rules.some((rule) => shown.some((name) => isMasked(rule, name)));
       if (granted && !masked) numbers.add(column.number);
     }
     origins.set(relation.oid, numbers);

@@ -21,6 +21,7 @@ export interface ViewProblem {
     | "MASK_UNSUITABLE"
     | "ROW_FILTER_INVALID"
     | "COLUMN_TYPE_UNSAFE"
+    | "COLUMN_SHOWS_MASKED"
     | "DUPLICATE_RULE";
   readonly message: string;
   readonly rule: string;
@@ -193,6 +194,13 @@ function makeView(
       const message = `column ${column.name} of ${name} has a type with a user-defined cast, which could run a function; leave it out`;
       return problem("COLUMN_TYPE_UNSAFE", message, rule);
     }
+    const source =
+      mask || detect.length > 0 ? undefined : column.from?.find((other) => isMasked(rule, other));
+    if (source !== undefined) {
+      if (granted === "*") continue;
+      const message = `column ${column.name} of ${name} is generated from ${source}, which is masked; mask it, too, or leave it out`;
+      return problem("COLUMN_SHOWS_MASKED", message, rule);
+    }
     if (!mask && detect.length === 0) {
       columns.push({ name: column.name, sql: ref, masked: false, column });
       continue;
@@ -220,6 +228,11 @@ function makeView(
     );
   }
   return { columns, filter: filter.filter };
+}
+
+/** True when a rule shows a column other than it is. */
+export function isMasked(rule: SqlRule, column: string): boolean {
+  return Object.hasOwn(rule.mask, column) || Object.hasOwn(rule.detect, column);
 }
 
 function view(
