@@ -76,7 +76,7 @@ function miniflareOptions(
     port: settings.port,
     modules: worker.modules(policies),
     compatibilityDate: "2026-11-17",
-    compatibilityFlags: ["no_web_socket_compression"],
+    compatibilityFlags: ["no_web_socket_compression", "request_signal_passthrough"],
     durableObjects: {
       SESSIONS: object("SessionObject"),
       REQUESTS: object("RequestObject"),

@@ -1,5 +1,7 @@
 /** Clients that go away while nothing happens: what they asked for ends at the cluster too. */
 import { request } from "node:https";
+import { connect } from "node:net";
+import { connect as secure } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { kubeTask, rule } from "../policies/kubernetes/task.fixture.ts";
 import { type Door, startDoor } from "./apiserver/door.ts";
@@ -28,14 +30,19 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** Asks, hears the head of the answer, and goes away. */
-function visit(path: string): Promise<() => void> {
+/** Asks, hears the head of the answer, and goes away: closes its end, or resets the connection. */
+function visit(path: string, how: "close" | "reset"): Promise<() => void> {
   return new Promise((resolve, reject) => {
+    const raw = connect(Number(new URL(door.url).port), "127.0.0.1");
+    const createConnection = () => secure({ socket: raw, ca: door.ca, host: "127.0.0.1" });
     const headers = { authorization: `Bearer ${door.token}` };
-    const asked = request(`${door.url}/k8s/look${path}`, { ca: door.ca, headers }, (response) => {
+    const asked = request(`${door.url}/k8s/look${path}`, { createConnection, headers }, (response) => {
       response.on("error", () => {});
       response.resume();
-      resolve(() => asked.destroy());
+      resolve(() => {
+        if (how === "close") asked.destroy();
+        else raw.resetAndDestroy();
+      });
     });
     asked.on("error", reject);
     asked.end();
@@ -46,10 +53,24 @@ test("K11 a watch in which nothing happens ends at the cluster when its client h
   const quiet = "/api/v1/namespaces/shop/configmaps?watch=true&fieldSelector=metadata.name%3Dnobody";
   // More than the door has connections: each visit must give its own back.
   for (let i = 0; i < 3; i++) {
-    const leave = await Promise.all([visit(quiet), visit(quiet), visit(quiet)]);
+    const leave = await Promise.all([1, 2, 3].map(() => visit(quiet, "close")));
     expect(api.store.watchers).toBe(3);
     for (const one of leave) one();
     await expect.poll(() => api.store.watchers, { timeout: 15_000 }).toBe(0);
+  }
+}, 60_000);
+
+test("K11 a client that resets its connection ends a quiet log and a quiet watch at once", async () => {
+  const log = "/api/v1/namespaces/shop/pods/web-1/log?follow=true&container=quiet";
+  const watch = "/api/v1/namespaces/shop/configmaps?watch=true&fieldSelector=metadata.name%3Dnobody";
+  for (let i = 0; i < 3; i++) {
+    const leave = await Promise.all([log, watch, log].map((path) => visit(path, "reset")));
+    expect([api.store.followers, api.store.watchers]).toEqual([2, 1]);
+    for (const one of leave) one();
+    // Long before anything is written into the watch.
+    await expect
+      .poll(() => api.store.followers + api.store.watchers, { timeout: 4000, interval: 10 })
+      .toBe(0);
   }
 }, 60_000);
 

@@ -105,7 +105,7 @@ beforeAll(async () => {
     convertV4MiniflareOptions({
       modules: [{ type: "ESModule", path: "edge.js", contents: bundled.outputFiles[0]!.text }],
       compatibilityDate: "2026-11-17",
-      compatibilityFlags: ["nodejs_compat"],
+      compatibilityFlags: ["nodejs_compat", "request_signal_passthrough"],
       durableObjects: {
         GRANTS: { className: "GrantObject", useSQLite: true },
         SESSIONS: { className: "EdgeSession", useSQLite: true },

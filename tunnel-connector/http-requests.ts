@@ -3,7 +3,7 @@
  * credential and streams the answer back within the edge's credit. It takes nothing of where or as whom from the
  * edge but path, method and the caller to impersonate, and those only by allow-list.
  */
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { request as httpRequest } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import type { Duplex } from "node:stream";
@@ -51,6 +51,9 @@ export interface Kept {
 
 const NOTHING: Kept = { reached: () => Promise.resolve(), output: () => {} };
 
+/** Sent once more, on a new connection, when one that was used before turns out to be closed (as Go's net/http does). */
+const RETRIED: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+
 /** The upstream side of the request that runs. */
 interface Running {
   write(bytes: Uint8Array): void;
@@ -63,6 +66,12 @@ export class RequestServer {
   readonly #socket: RequestSocket;
   readonly #target: HttpTarget;
   readonly #kept: Kept;
+  readonly #tls: {
+    readonly rejectUnauthorized: true;
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+  };
   readonly #agent: Agent;
   readonly #sender: FramedSender;
   readonly #window = new ReceiveWindow();
@@ -77,13 +86,12 @@ export class RequestServer {
     this.#socket = socket;
     this.#target = target;
     this.#kept = kept;
-    this.#agent = new Agent({
-      keepAlive: true,
-      maxSockets: 4,
+    this.#tls = {
       rejectUnauthorized: true,
       ...(target.ca === null ? {} : { ca: target.ca }),
       ...(target.client === undefined ? {} : { cert: target.client.certificate, key: target.client.key }),
-    });
+    };
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 4, ...this.#tls });
     this.#sender = new FramedSender((message) => socket.send(message));
   }
 
@@ -162,25 +170,52 @@ export class RequestServer {
   }
 
   #plain(head: RequestHead, headers: Record<string, string | string[]>): void {
-    const send = this.#target.url.startsWith("https:") ? httpsRequest : httpRequest;
-    const secure = this.#target.url.startsWith("https:") ? { agent: this.#agent } : {};
-    const request = send(this.#target.url + head.target, { method: head.method, headers, ...secure });
-    // The edge says how it goes on by messages; a hanging target is the edge's limit to set.
-    request.on("error", (error) => this.#failed(error));
-    request.on("upgrade", (_, socket) => {
-      socket.destroy();
-      this.#reset("TARGET_UPGRADE", "the target upgraded a plain request");
-    });
-    request.on("response", (response) => {
-      this.#head(head, response.statusCode ?? 502, response.headers, null);
-      this.#stream(response);
-    });
+    const secure = this.#target.url.startsWith("https:");
+    const send = secure ? httpsRequest : httpRequest;
+    const url = this.#target.url + head.target;
+    const ask = (connection: { readonly agent?: Agent | false }) =>
+      send(url, { method: head.method, headers, ...(secure ? { ...this.#tls, ...connection } : {}) });
+    let again = RETRIED.includes(head.method);
+    let answered = false;
+    let ended = false;
+    let asked = ask({ agent: this.#agent });
+    const listen = (request: ClientRequest) => {
+      // The edge says how it goes on by messages; a hanging target is the edge's limit to set.
+      request.on("error", (error: Error & { code?: string }) => {
+        if (this.#closed || request !== asked) return;
+        // The target may close a connection that was idle just when it is used again.
+        const stale = request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
+        if (!stale || !again || answered) {
+          this.#failed(error);
+          return;
+        }
+        again = false;
+        asked = ask(secure ? { agent: false } : {});
+        listen(asked);
+        if (ended) asked.end();
+      });
+      request.on("upgrade", (_, socket) => {
+        socket.destroy();
+        this.#reset("TARGET_UPGRADE", "the target upgraded a plain request");
+      });
+      request.on("response", (response) => {
+        answered = true;
+        this.#head(head, response.statusCode ?? 502, response.headers, null);
+        this.#stream(response);
+      });
+    };
+    listen(asked);
     this.#running = {
       write: (bytes) => {
-        request.write(bytes, () => this.#drained(bytes.length));
+        // What was sent of a body is not here any more.
+        again = false;
+        asked.write(bytes, () => this.#drained(bytes.length));
       },
-      end: () => request.end(),
-      abort: () => request.destroy(),
+      end: () => {
+        ended = true;
+        asked.end();
+      },
+      abort: () => asked.destroy(),
     };
   }
 
@@ -188,8 +223,9 @@ export class RequestServer {
   #channels(head: RequestHead, headers: Record<string, string | string[]>): void {
     const url = this.#target.url.replace(/^http/, "ws") + head.target;
     const socket = new WebSocket(url, [...channelProtocols], {
+      // On a connection of its own: one that was kept may be closed by now, and a stream is not asked for twice.
       headers: headers as Record<string, string>,
-      agent: this.#agent,
+      ...this.#tls,
       perMessageDeflate: false,
       followRedirects: false,
       maxPayload: 64 * 1024,
@@ -269,8 +305,10 @@ export class RequestServer {
       upgrade: "SPDY/3.1",
       "x-stream-protocol-version": "portforward.k8s.io",
     };
-    const secure = this.#target.url.startsWith("https:") ? { agent: this.#agent } : {};
-    const request = send(this.#target.url + head.target, { method: "POST", headers: upgrade, ...secure });
+    const request = send(this.#target.url + head.target, {
+      ...{ method: "POST", headers: upgrade, agent: false },
+      ...(this.#target.url.startsWith("https:") ? this.#tls : {}),
+    });
     const early: Uint8Array[] = [];
     let stream: Duplex | null = null;
     request.on("error", (error) => this.#failed(error));

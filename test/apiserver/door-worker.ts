@@ -14,8 +14,8 @@ import {
   type RequestEvent,
   type RequestHost,
   RequestLedger,
-  shownStream,
 } from "../../worker/gateway/requests.ts";
+import { shownStream } from "../../worker/gateway/shown-stream.ts";
 
 interface Env {
   SESSION: DurableObjectNamespace<DoorSession>;
@@ -63,12 +63,8 @@ export class DoorSession extends DurableObject<Env> {
     };
     if (request.headers.get("upgrade") === "websocket") return this.#relayStream(channel, head);
     const answer = await exchange(channel, head, null);
-    const { stream } = shownStream(
-      answer,
-      channel,
-      (chunk) => (chunk === null ? [] : [chunk]),
-      () => {},
-    );
+    const show = (chunk: Uint8Array | null) => (chunk === null ? [] : [chunk]);
+    const { stream } = shownStream(answer, channel, { show, done: () => {} });
     return new Response(stream, {
       status: answer.head.status,
       headers: { "content-type": "application/json" },

@@ -53,7 +53,7 @@ export async function startDoor(
     convertV4MiniflareOptions({
       modules: [{ type: "ESModule", path: "door.js", contents: bundled.outputFiles[0]!.text }],
       compatibilityDate: "2026-11-17",
-      compatibilityFlags: ["nodejs_compat"],
+      compatibilityFlags: ["nodejs_compat", "request_signal_passthrough"],
       durableObjects: { SESSION: { className: "DoorSession", useSQLite: true } },
       bindings: { TASKS: tasks, TOKEN: token },
       httpsKey: made.key,

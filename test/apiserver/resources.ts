@@ -61,7 +61,7 @@ export async function serveResource(
     case "get": {
       const object = store.get(kind, info.namespace, info.name);
       if (object === null) return missing();
-      if (info.subresource === "log") return logs(query, response);
+      if (info.subresource === "log") return logs(store, query, response);
       if (info.subresource === "scale") return send(response, 200, scaleOf(object));
       return show(200, object);
     }

@@ -67,6 +67,9 @@ export class Store {
     return () => this.#events.off(kind.resource, listener);
   }
 
+  /** Logs that are followed. */
+  followers = 0;
+
   /** Watches that are open. */
   get watchers(): number {
     return this.#events.eventNames().reduce((sum, name) => sum + this.#events.listenerCount(name), 0);

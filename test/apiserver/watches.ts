@@ -52,8 +52,8 @@ export function watch(
   });
 }
 
-/** Lines with a token in them. */
-export function logs(query: ReadonlyMap<string, string>, response: ServerResponse): void {
+/** Lines with a token in them; the container "quiet" says nothing more while it is followed. */
+export function logs(store: Store, query: ReadonlyMap<string, string>, response: ServerResponse): void {
   response.writeHead(200, { "content-type": "text/plain" });
   response.write(
     "started\ntoken eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ used\n",
@@ -63,6 +63,11 @@ export function logs(query: ReadonlyMap<string, string>, response: ServerRespons
     return;
   }
   let line = 0;
-  const timer = setInterval(() => response.write(`line ${++line}\n`), 50);
-  response.on("close", () => clearInterval(timer));
+  const quiet = query.get("container") === "quiet";
+  const timer = quiet ? undefined : setInterval(() => response.write(`line ${++line}\n`), 50);
+  store.followers += 1;
+  response.on("close", () => {
+    clearInterval(timer);
+    store.followers -= 1;
+  });
 }

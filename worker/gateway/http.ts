@@ -21,9 +21,10 @@ import {
   passHeaders,
   type RequestHost,
   type RequestLedger,
+  readAnswer,
   readBody,
-  shownStream,
 } from "./requests.ts";
+import { shownStream } from "./shown-stream.ts";
 
 /** Largest request body, bytes. */
 const MAX_BODY = 8 * 1024 * 1024;
@@ -176,33 +177,32 @@ async function forward(
   }
   if (filter !== null) out.delete("etag");
   const limit = host.task.limits.bytes;
-  const shown = shownStream(
-    answer,
-    channel,
-    (chunk) => {
-      let parts: readonly Uint8Array[] = chunk === null ? [] : [chunk];
-      if (filter !== null && !empty) {
-        const result = chunk === null ? filter.end() : filter.push(chunk);
-        if (!result.ok) throw new ChannelError(result.fault, "the target's answer cannot be shown");
-        parts = result.bytes;
-      }
-      for (const part of parts) {
-        bytes += part.length;
-        kept?.take(part);
-      }
-      if (limit !== null && ledger.bytes + bytes > limit) {
-        throw new ChannelError("LIMIT_BYTES", `the task ${host.task.name} allows ${limit} bytes a session`);
-      }
-      return parts;
-    },
-    outcome,
-  );
-  cut = shown.cut;
-  ledger.open.add(cut);
   if (empty) {
-    await shown.stream.pipeTo(new WritableStream());
+    // A target that says more than the status allows is not believed.
+    if ((await readAnswer(answer, 0)) === null)
+      return withhold("ANSWER_TOO_LARGE", "the answer may have no body");
+    outcome(true);
     return new Response(null, { status, headers: out });
   }
+  const show = (chunk: Uint8Array | null): readonly Uint8Array[] => {
+    let parts: readonly Uint8Array[] = chunk === null ? [] : [chunk];
+    if (filter !== null) {
+      const result = chunk === null ? filter.end() : filter.push(chunk);
+      if (!result.ok) throw new ChannelError(result.fault, "the target's answer cannot be shown");
+      parts = result.bytes;
+    }
+    for (const part of parts) {
+      bytes += part.length;
+      kept?.take(part);
+    }
+    if (limit !== null && ledger.bytes + bytes > limit) {
+      throw new ChannelError("LIMIT_BYTES", `the task ${host.task.name} allows ${limit} bytes a session`);
+    }
+    return parts;
+  };
+  const shown = shownStream(answer, channel, { show, done: outcome, signal: request.signal });
+  cut = shown.cut;
+  ledger.open.add(cut);
   return new Response(shown.stream, { status, headers: out });
 }
 

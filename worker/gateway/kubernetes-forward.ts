@@ -10,7 +10,6 @@ import { refusal } from "./kubernetes-refusal.ts";
 import { AnswerKeeper, keepAsked } from "./request-bodies.ts";
 import { ChannelError } from "./request-channel.ts";
 import {
-  type Beat,
   concat,
   exchange,
   headerOf,
@@ -19,8 +18,8 @@ import {
   type RequestLedger,
   readAnswer,
   type StatementEvent,
-  shownStream,
 } from "./requests.ts";
+import { type Beat, shownStream } from "./shown-stream.ts";
 
 /** Largest error body that is read, bytes. */
 const MAX_ERROR = 256 * 1024;
@@ -156,17 +155,24 @@ export async function forwardKubernetes(
     bytes += part.length;
     kept?.take(part);
   });
-  const shown = shownStream(answer, channel, show, outcome, verb === "watch" ? WATCH_BEAT : null);
-  cut = shown.cut;
-  ledger.open.add(cut);
   const out = passHeaders(answer, responseHeaders);
   if (verb === "logs") out.set("content-type", "text/plain");
+  if (request.method === "HEAD") {
+    const rest = await readAnswer(answer, 0);
+    if (rest === null) return withhold("ANSWER_TOO_LARGE", "the API server answered HEAD with a body");
+    outcome(true);
+    return new Response(null, { status, headers: out });
+  }
+  const beat = verb === "watch" ? WATCH_BEAT : null;
+  const shown = shownStream(answer, channel, { show, done: outcome, beat, signal: request.signal });
+  cut = shown.cut;
+  ledger.open.add(cut);
   // Compression on the way would hold lines back until its block is full.
   if (verb === "logs" || verb === "watch") {
     out.set("content-encoding", "identity");
     out.set("cache-control", "no-store, no-transform");
   }
-  return new Response(request.method === "HEAD" ? null : shown.stream, { status, headers: out });
+  return new Response(shown.stream, { status, headers: out });
 }
 
 /** How the chunks of a streamed answer are shown. */
