@@ -1,7 +1,7 @@
 /**
- * One session: the database's socket on one side, the edge's on the other. What comes from the edge is written
- * down before the database sees it; what comes from the database is scrubbed and written down before the edge
- * sees it. Each side is read only as fast as the other takes.
+ * One session: the database's socket on one side, the edge's on the other. What comes from the edge is on the disk
+ * before the database sees it; what comes from the database is scrubbed, and recorded before the edge sees it: on the
+ * disk too with `strict`, else a moment later, with what comes next. Each side is read only as fast as the other takes.
  */
 import type { Socket } from "node:net";
 import type WebSocket from "ws";
@@ -206,7 +206,7 @@ export class PostgresSession {
   #emit(message: Uint8Array | string): void {
     if (typeof message !== "string") {
       this.#record("backend", message);
-      this.#flush();
+      if (this.#recorded) this.#guarded(() => this.#recording.flushSoon());
       this.bytesOut += message.length;
     }
     if (this.#socket.readyState === 1) this.#socket.send(message);

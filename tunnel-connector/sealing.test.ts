@@ -38,7 +38,7 @@ function write(spool: Spool, session: string, count: number, closed: boolean): v
   for (let n = 0; n < count; n++) {
     recording.add("event", new TextEncoder().encode(`${CANARY} ${n}`));
     // Two do not fit into one segment.
-    for (let part = 0; part < 2; part++) recording.add("backend", new Uint8Array(SEGMENT_TARGET / 3));
+    for (let part = 0; part < 4; part++) recording.add("backend", new Uint8Array(SEGMENT_TARGET / 6));
   }
   recording.flush();
   if (closed) recording.close("CLIENT_TERMINATED");

@@ -1,7 +1,8 @@
 /**
  * The recording of one session while it runs. Entries are gathered in memory and in the journal on disk; `flush`
- * puts what is gathered on disk and is called before anything that must not happen unrecorded. After a write that
- * failed every further call throws: the session decides what that means for it.
+ * puts what is gathered on disk and is called before anything that must not happen unrecorded, `flushSoon` is for what
+ * may wait a moment to be written with what comes next. After a write that failed every further call throws: the
+ * session decides what that means for it.
  */
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, writeSync, writevSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,10 @@ import { mayHoldSecrets } from "../policies/postgres/secrets.ts";
 import { type EntryKind, elide, type SegmentWriter } from "../wire/recording.ts";
 import { MAX_DATA_FRAME } from "../wire/tunnel.ts";
 import { syncFolder, writePrivate } from "./identity.ts";
+import { journalHead } from "./journal.ts";
+
+/** What may wait is written after this at the latest, milliseconds. */
+const SOON_MS = 50;
 
 export class RecordingError extends Error {
   override readonly name = "RecordingError";
@@ -43,6 +48,7 @@ export class SessionRecording {
   /** Bytes of the journal. */
   #journal = 0;
   #timer: NodeJS.Timeout | null = null;
+  #soon: NodeJS.Timeout | null = null;
   #over = false;
   #goesOn = false;
   #failure: RecordingError | null = null;
@@ -99,9 +105,34 @@ export class SessionRecording {
     const full = this.#writer.add({ kind, at, bytes });
     if (full) this.#store(full.sequence, full.bytes);
     if (!first && !full) return;
-    const head = { v: 1, session: this.#options.session, sequence: this.#writer.sequence, from: at };
-    this.#head = Buffer.from(`${JSON.stringify(head)}\n`);
+    const { sequence, start } = this.#writer;
+    this.#head = journalHead({ session: this.#options.session, sequence, from: at, roots: start! });
     this.#timer ??= setTimeout(() => this.#tick(), this.#options.sealAfter());
+  }
+
+  /**
+   * Puts what was added on disk, with what is added before the next `flush`, or a moment later. A segment that is full
+   * before that is written at once, and only once. With `strict` there is no later.
+   */
+  flushSoon(): void {
+    if (this.#options.strict) this.flush();
+    else if (this.#failure) throw this.#failure;
+    else this.#soon ??= setTimeout(() => this.#overdue(), SOON_MS);
+  }
+
+  #overdue(): void {
+    this.#soon = null;
+    this.#guarded(() => this.flush());
+  }
+
+  /** For a timer: a failed write is told, not thrown. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!this.#failure) throw error;
+      this.onFailure(this.#failure);
+    }
   }
 
   /** Puts everything that was added on disk. */
@@ -128,25 +159,24 @@ export class SessionRecording {
   #tick(): void {
     this.#timer = null;
     if (this.#over || this.#failure || this.#writer.size === 0) return;
-    try {
+    this.#guarded(() => {
       const sealed = this.#writer.seal(this.#options.now());
       this.#store(sealed.sequence, sealed.bytes);
-    } catch (error) {
-      if (!this.#failure) throw error;
-      this.onFailure(this.#failure);
-    }
+    });
   }
 
   /** A sealed segment replaces its journal. */
   #store(sequence: number, bytes: Uint8Array): void {
+    const growth = bytes.length - this.#journal;
+    if (growth > 0 && !this.#options.room()) throw this.#fail("the connector's spool is full");
     try {
       // What was on the disk for sure stays so: the journal goes when its segment is there.
       writePrivate(join(this.#options.folder, segmentName(sequence)), bytes, this.#options.strict);
-      ftruncateSync(this.#file, 0);
+      if (this.#journal > 0) ftruncateSync(this.#file, 0);
     } catch (error) {
       throw this.#fail(String(error));
     }
-    this.#options.grew(bytes.length - this.#journal);
+    this.#options.grew(growth);
     this.#journal = 0;
     this.#flushed = 0;
     this.#head = null;
@@ -169,6 +199,7 @@ export class SessionRecording {
     }
     this.#over = true;
     if (this.#timer) clearTimeout(this.#timer);
+    if (this.#soon) clearTimeout(this.#soon);
     closeSync(this.#file);
     this.#options.closed(this.#failure === null);
   }

@@ -200,7 +200,7 @@ test("R9 a clock that goes back leaves order and roots as they are", () => {
 
 test("R1 a full spool fails the next flush, what was written stays, and finishing closes it when there is room", () => {
   const folder = newFolder();
-  const spool = spoolIn(folder, () => 1000, 200);
+  const spool = spoolIn(folder, () => 1000, 400);
   const recording = spool.begin("s1", "full", false);
   recording.add("frontend", text("one"));
   recording.flush();

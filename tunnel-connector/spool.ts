@@ -3,8 +3,7 @@
  * sealed (`00000000.wgr`) and the journal of the one that is being gathered. What is in the spool survives a
  * crash of the connector; what is not uploaded is uploaded after the next start.
  *
- * A journal is one line of JSON (session, number of the segment, time of its first entry), then entries as they
- * stand in a segment (wire/recording.ts). A session that is sealed has `auditors.json` and the segment that was sealed
+ * Journals are in journal.ts. A session that is sealed has `auditors.json` and the segment that was sealed
  * last, `00000000.wgs` (sealing.ts).
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
@@ -12,9 +11,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   digestOf,
-  MAX_SEGMENT,
   type RecordingEntry,
-  readEntries,
   readSegment,
   type SealedSegment,
   SegmentWriter,
@@ -22,6 +19,7 @@ import {
 import type { AuditorKey } from "../wire/recording-seal.ts";
 import { compress } from "./compress.ts";
 import { privateFolder, writePrivate } from "./identity.ts";
+import { readJournal } from "./journal.ts";
 import type { Log } from "./log.ts";
 import { isMarked, markSealed, sealedForm } from "./sealing.ts";
 import { SessionRecording, segmentName } from "./session-recording.ts";
@@ -196,8 +194,9 @@ export class Spool {
       this.#options.onSegment(session);
       return;
     }
-    const writer = new SegmentWriter(session, after, compress);
-    const journal = readJournal(join(folder, "journal"), writer.sequence);
+    const journal = readJournal(join(folder, "journal"), after ? after.header.sequence + 1 : 0);
+    const { roots } = journal;
+    const writer = new SegmentWriter(session, after && { ...after, roots }, compress);
     const sealed: SealedSegment[] = [];
     const add = (entry: RecordingEntry): void => {
       const full = writer.add(entry);
@@ -270,38 +269,6 @@ function list(folder: string): string[] {
 /** Bytes of the files in a folder; 0 when there is none. */
 function sizeOf(folder: string): number {
   return list(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
-}
-
-/** What a journal holds: its whole entries, when it is of this segment. */
-interface Journal {
-  readonly entries: readonly RecordingEntry[];
-  /** Bytes of an entry that was cut off. */
-  readonly torn: number;
-  /** Bytes of the file. */
-  readonly size: number;
-}
-
-function readJournal(path: string, sequence: number): Journal {
-  let bytes: Uint8Array;
-  try {
-    if (statSync(path).size > 2 * MAX_SEGMENT) throw new Error("the journal is too large");
-    bytes = readFileSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { entries: [], torn: 0, size: 0 };
-    throw error;
-  }
-  const size = bytes.length;
-  const end = bytes.indexOf(0x0a);
-  if (end < 0) return { entries: [], torn: size, size };
-  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))) as {
-    sequence: number;
-    from: number;
-  };
-  // Of a segment that was sealed just before the crash.
-  if (head.sequence !== sequence) return { entries: [], torn: 0, size };
-  const read = readEntries(bytes.subarray(end + 1), head.from);
-  if (!read) throw new Error("the journal is damaged");
-  return { entries: read.entries, torn: size - end - 1 - read.used, size };
 }
 
 function isSystemError(error: unknown): boolean {

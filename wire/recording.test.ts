@@ -57,7 +57,12 @@ describe("segments", () => {
   test("a writer that takes up a crashed one's work makes the same bytes", () => {
     const whole = sample();
     for (let cut = 1; cut < whole.length; cut++) {
-      const writer = new SegmentWriter("s1", whole[cut - 1]);
+      const roots = new RecordingRoots("s1");
+      for (const segment of whole.slice(0, cut)) {
+        const read = readSegment(segment.bytes);
+        if (read.ok) for (const one of read.entries) roots.add(one.kind, one.bytes);
+      }
+      const writer = new SegmentWriter("s1", { ...whole[cut - 1]!, roots: roots.states });
       expect(writer.sequence).toBe(cut);
       for (const segment of whole.slice(cut)) {
         const read = readSegment(segment.bytes);
@@ -66,7 +71,18 @@ describe("segments", () => {
         expect(writer.seal(1_700_000_020_000, segment.header.final).digest).toBe(segment.digest);
       }
     }
-    expect(() => new SegmentWriter("s1", whole.at(-1)).seal(0)).toThrow(RangeError);
+    expect(() => new SegmentWriter("s1", { ...whole.at(-1)!, roots: null }).seal(0)).toThrow(RangeError);
+  });
+
+  test("where the roots cannot be gone on from, notes can be added and the end stated, and nothing else", () => {
+    const whole = sample();
+    const writer = new SegmentWriter("s1", { ...whole[1]!, roots: null });
+    expect(() => writer.add({ kind: "frontend", at: 1, bytes: utf8("Q") })).toThrow(RangeError);
+    const after = new SegmentWriter("s1", { ...whole[1]!, roots: null });
+    after.add({ kind: "note", at: 2000, bytes: utf8("{}") });
+    const last = after.seal(2000, { reason: "CONNECTOR_RESTARTED" });
+    const segments = [whole[0]!.bytes, whole[1]!.bytes, last.bytes];
+    expect(verifyChain("s1", segments)).toMatchObject({ ok: true, reason: "CONNECTOR_RESTARTED" });
   });
 
   test("keep every entry, and verify", () => {
@@ -107,16 +123,16 @@ describe("segments", () => {
     expect(new RecordingRoots("s").backend.root).not.toBe(new RecordingRoots("t").backend.root);
   });
 
-  test("are cut where they are full, one large entry is a segment of its own", () => {
+  test("are cut where they are full", () => {
     const writer = new SegmentWriter("s1");
-    const half: RecordingEntry = { kind: "backend", at: 5, bytes: new Uint8Array(SEGMENT_TARGET / 2) };
-    expect(writer.add(half)).toBeNull();
-    expect(writer.add(half)?.header.count).toBe(1);
-    expect(writer.add({ kind: "event", at: 6, bytes: new Uint8Array(MAX_ENTRY) })?.header.count).toBe(1);
+    const quarter: RecordingEntry = { kind: "backend", at: 5, bytes: new Uint8Array(SEGMENT_TARGET / 4) };
+    for (let n = 0; n < 3; n++) expect(writer.add(quarter)).toBeNull();
+    expect(writer.add(quarter)?.header.count).toBe(3);
+    expect(writer.add({ kind: "event", at: 6, bytes: new Uint8Array(MAX_ENTRY) })).toBeNull();
     expect(writer.size).toBeGreaterThan(MAX_ENTRY);
     const last = writer.seal(7, { reason: "X" });
     expect(readSegment(last.bytes).ok).toBe(true);
-    expect(() => writer.add(half)).toThrow(RangeError);
+    expect(() => writer.add(quarter)).toThrow(RangeError);
     expect(() =>
       new SegmentWriter("s").add({ kind: "event", at: 0, bytes: new Uint8Array(MAX_ENTRY + 1) }),
     ).toThrow(RangeError);

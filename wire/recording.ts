@@ -5,9 +5,8 @@
  * (a data frame to the target), `backend` (a data frame from it), `elided` (a frame of which only hash and
  * length are kept), or `note` (a fact of the connector's own, JSON; on no socket, so in no root).
  *
- * Both parties keep two running roots, one a direction, over the same messages:
- * root₀ = SHA-256("wicket.recording.v1" ‖ session id ‖ direction),
- * rootₙ = SHA-256(rootₙ₋₁ ‖ kind byte ‖ SHA-256(bytes)). An elided entry counts as the frame it stands for.
+ * Both parties keep two running roots, one a direction, over the same messages (recording-roots.ts). An elided entry
+ * counts as the frame it stands for.
  *
  * A segment is "WGR1", the header's length (uint32), the header (JSON), then entries: kind (uint8),
  * milliseconds since the header's `from` (uint32), length (uint32), bytes. Integers are big-endian. The entries may
@@ -16,6 +15,7 @@
  * sealed to auditors' keys (recording-seal.ts): its header stays readable, its entries do not.
  */
 import { createHash } from "node:crypto";
+import { type RootState, type RootStates, RunningRoot } from "./recording-roots.ts";
 import { sha256 } from "./sha256.ts";
 
 export {
@@ -29,17 +29,23 @@ export {
   type SegmentErrorCode,
   verifyChain,
 } from "./recording-chain.ts";
+export {
+  type Direction,
+  type RootMark,
+  type RootState,
+  type RootStates,
+  RunningRoot,
+} from "./recording-roots.ts";
 
 /** Kinds of entries by their byte. */
 export const ENTRY_KINDS = { event: 1, frontend: 2, backend: 3, elided: 4, note: 5 } as const;
 export type EntryKind = keyof typeof ENTRY_KINDS;
-export type Direction = "frontend" | "backend";
 
 /**
  * Bytes of entries, not compressed, after which a segment is closed. A segment holds at least one entry, whatever its
  * size. Each costs a request and several look-ups at the edge, so a large result should not make hundreds of them.
  */
-export const SEGMENT_TARGET = 2 * 1024 * 1024;
+export const SEGMENT_TARGET = 4 * 1024 * 1024;
 /** Largest entry, bytes: the largest control message. */
 export const MAX_ENTRY = 1024 * 1024;
 /** Largest header, bytes of JSON. */
@@ -66,8 +72,6 @@ const kindNames: readonly (EntryKind | undefined)[] = [
   "note",
 ];
 const encoder = new TextEncoder();
-/** A root, a kind and a hash: what the next root is the hash of. */
-const step = new Uint8Array(65);
 
 export interface RecordingEntry {
   readonly kind: EntryKind;
@@ -149,63 +153,19 @@ export function readElided(
   return { kind, sha256: payload.subarray(1, 33), length: view.getUint32(33) };
 }
 
-/** The running root and the count of one direction, as either party keeps them. */
-export class RunningRoot {
-  #root: Uint8Array;
-  #count = 0;
-
-  /** `after`: goes on from a state that was stored, instead of from the start. */
-  constructor(session: string, direction: Direction, after?: DirectionState) {
-    if (after) {
-      this.#root = Uint8Array.from(after.root.match(/../g)!, (pair) => Number.parseInt(pair, 16));
-      this.#count = after.next;
-    } else this.#root = createHash("sha256").update(`wicket.recording.v1${session}${direction}`).digest();
-  }
-
-  /** Entries so far; the number of the next one. */
-  get count(): number {
-    return this.#count;
-  }
-
-  /** SHA-256 in hexadecimal. */
-  get root(): string {
-    let hex = "";
-    for (const byte of this.#root) hex += byte.toString(16).padStart(2, "0");
-    return hex;
-  }
-
-  /** The root as it stands, as bytes. */
-  get bytes(): Uint8Array {
-    return this.#root.slice();
-  }
-
-  /** Adds one message of the socket. */
-  add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
-    this.#step(ENTRY_KINDS[kind], sha256(bytes));
-  }
-
-  /** Adds one message of which only the hash is known. */
-  addHashed(kind: "frontend" | "backend", hashed: Uint8Array): void {
-    this.#step(ENTRY_KINDS[kind], hashed);
-  }
-
-  #step(kind: number, hashed: Uint8Array): void {
-    step.set(this.#root);
-    step[32] = kind;
-    step.set(hashed, 33);
-    this.#root = sha256(step);
-    this.#count += 1;
-  }
-}
-
 /** Both roots of a session: what the edge keeps beside the relay. */
 export class RecordingRoots {
   readonly frontend: RunningRoot;
   readonly backend: RunningRoot;
 
-  constructor(session: string, after?: SegmentHeader) {
-    this.frontend = new RunningRoot(session, "frontend", after?.frontend);
-    this.backend = new RunningRoot(session, "backend", after?.backend);
+  constructor(session: string, from?: RootStates) {
+    this.frontend = new RunningRoot(session, "frontend", from?.frontend);
+    this.backend = new RunningRoot(session, "backend", from?.backend);
+  }
+
+  /** To go on from. */
+  get states(): RootStates {
+    return { frontend: this.frontend.state, backend: this.backend.state };
   }
 
   /** Adds an entry to the direction that it belongs to. False when an elided payload is malformed. */
@@ -215,10 +175,19 @@ export class RecordingRoots {
     else if (kind === "elided") {
       const elided = readElided(bytes);
       if (!elided) return false;
-      this[elided.kind].addHashed(elided.kind, elided.sha256);
+      this[elided.kind].addHashed(elided.kind, elided.sha256, elided.length);
     }
     return true;
   }
+}
+
+/** The roots as a header states them: they can be compared, and not be gone on from. */
+function statedRoots({ frontend, backend }: SegmentHeader): RootStates {
+  const stated = ({ next, root }: DirectionState): RootState => ({
+    ...{ count: next, gathered: null },
+    folded: Uint8Array.from(root.match(/../g)!, (pair) => Number.parseInt(pair, 16)),
+  });
+  return { frontend: stated(frontend), backend: stated(backend) };
 }
 
 /** Compresses with Zstandard into one frame that states its size. */
@@ -246,19 +215,22 @@ export class SegmentWriter {
   #to = 0;
   #first = { frontend: 0, backend: 0 };
   #final = false;
+  /** The roots before the first entry of this segment; null while it has none. */
+  #start: RootStates | null = null;
 
   /**
-   * @param after the last sealed segment of the session, when a crashed writer's work is taken up
+   * @param after the last sealed segment of the session, when a crashed writer's work is taken up, and the roots'
+   * states after it; null when they are not known: then only notes can be added
    * @param compress for the entries of sealed segments; null leaves them as they are
    */
   constructor(
     session: string,
-    after?: Pick<SealedSegment, "header" | "digest">,
+    after?: Pick<SealedSegment, "header" | "digest"> & { readonly roots: RootStates | null },
     compress: Compress | null = null,
   ) {
     this.session = session;
     this.#compress = compress;
-    this.#roots = new RecordingRoots(session, after?.header);
+    this.#roots = new RecordingRoots(session, after && (after.roots ?? statedRoots(after.header)));
     if (!after) return;
     const { header, digest } = after;
     this.#sequence = header.sequence + 1;
@@ -282,6 +254,11 @@ export class SegmentWriter {
     return this.#from;
   }
 
+  /** The states of the roots before the first of them; null when there is none. */
+  get start(): RootStates | null {
+    return this.#start;
+  }
+
   /** The running roots after everything added. */
   get roots(): RecordingRoots {
     return this.#roots;
@@ -301,6 +278,7 @@ export class SegmentWriter {
     if (bytes.length > MAX_ENTRY) throw new RangeError("entry is too large");
     const size = ENTRY_OVERHEAD + bytes.length;
     const full = this.#size > 0 && this.#size + size > SEGMENT_TARGET ? this.#seal(at) : null;
+    this.#start ??= this.#roots.states;
     if (!this.#roots.add(kind, bytes)) throw new RangeError("malformed elided entry");
     this.#from ??= at;
     this.#to = at;
@@ -367,6 +345,7 @@ export class SegmentWriter {
     this.#size = 0;
     this.#count = 0;
     this.#from = null;
+    this.#start = null;
     this.#first = { frontend: frontend.count, backend: backend.count };
     this.#final = final !== undefined;
     return sealed;

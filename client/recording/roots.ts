@@ -75,7 +75,12 @@ export function holdProgress(
  *
  * - messages of the database that the edge did not receive: its root has to be that of the beginning;
  * - messages of the edge that the connector did not record: a stated gap, when the recording says that it broke off and
- *   nothing of what is missing was answered. The edge's root at the last answer has to be that of the beginning.
+ *   nothing of what is missing was answered;
+ * - messages of the database that the connector had passed on and not written down yet, unless the recording is
+ *   `strict`: a stated gap, when the recording says that it broke off and they came after what the connector had written
+ *   down for sure.
+ *
+ * In both cases the edge's roots at the last answer have to be those of the beginning.
  */
 export function holdEdge(end: SessionEnd, start: SessionStart | null, examined: Examined): Held {
   const edge = end.roots!;
@@ -97,28 +102,37 @@ export function holdEdge(end: SessionEnd, start: SessionStart | null, examined: 
   if (sent === 0 && edge.frontend.root !== frontend.root) {
     return { fault: "the edge saw other messages to the database than the segments have" };
   }
-  if (received > 0) {
-    return {
-      fault: `the edge received ${edge.backend.entries} messages from the database, the segments have ${backend.entries}`,
-    };
-  }
-  const behind = holdBeginning(edge.backend, "backend", examined);
+  const behind = received > 0 ? null : holdBeginning(edge.backend, "backend", examined);
   if (behind) return behind;
   const more = backend.entries - edge.backend.entries;
   const rest = more > 0 ? `, but for the last ${more} from the database, which did not reach it` : "";
-  if (sent === 0) return { fault: null, detail: `the edge saw the same messages${rest}`, gap: null };
-  const lost = `the last ${sent} messages that the edge sent are not in the segments`;
+  if (sent === 0 && received === 0)
+    return { fault: null, detail: `the edge saw the same messages${rest}`, gap: null };
+  const missing = [
+    ...(sent > 0 ? [`the last ${sent} messages that the edge sent`] : []),
+    ...(received > 0 ? [`the last ${received} messages that it received`] : []),
+  ];
+  const lost = `${missing.join(" and ")} are not in the segments`;
+  if (received > 0 && (!broke || start?.recording.durability === "strict")) {
+    return { fault: `${lost}: they were lost or left out` };
+  }
   const { answered } = end;
-  if (!broke || !answered) return { fault: `${lost}: they never arrived, or were left out` };
-  if (answered.entries > frontend.entries) {
+  if (sent > 0 && (!broke || !answered)) return { fault: `${lost}: they never arrived, or were left out` };
+  if (!answered) return { fault: null, detail: "the edge saw the same messages to the database", gap: lost };
+  if (answered.frontend.entries > frontend.entries) {
     return { fault: `${lost}, and the database answered some of them: they were lost or left out` };
   }
-  const before = holdBeginning(answered, "frontend", examined);
+  if (answered.backend.entries > backend.entries) {
+    return { fault: `${lost}, and the connector had written some of them down: they were lost or left out` };
+  }
+  const before =
+    holdBeginning(answered.frontend, "frontend", examined) ??
+    holdBeginning(answered.backend, "backend", examined);
   if (before) return before;
   return {
     fault: null,
-    detail: `the edge saw the same ${answered.entries} messages to the database up to its last answer${rest}`,
-    gap: `${lost}: the recording broke off (${examined.reason}), and none of them was answered`,
+    detail: `the edge saw the same ${answered.frontend.entries} messages to the database up to its last answer${rest}`,
+    gap: `${lost}: the recording broke off (${examined.reason})${sent > 0 ? ", and the database answered none of those sent" : ""}`,
   };
 }
 

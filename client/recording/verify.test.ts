@@ -114,8 +114,11 @@ describe("R3 an honest recording that broke off", () => {
   describe("the connector was killed with messages of the edge on the way", () => {
     const whole = () => record("s_1", 6, "", "CONNECTOR_RESTARTED");
     const stateAfter = (sequence: number) => {
-      const { next, root } = whole().sealed[sequence]!.header.frontend;
-      return { entries: next, root };
+      const { frontend, backend } = whole().sealed[sequence]!.header;
+      return {
+        frontend: { entries: frontend.next, root: frontend.root },
+        backend: { entries: backend.next, root: backend.root },
+      };
     };
     /** The edge sent three messages more than were recorded, and heard the last answer after segment `answered`. */
     const broken = (answered: number | null, options: MadeOptions = { reason: "CONNECTOR_RESTARTED" }) => {
@@ -148,14 +151,48 @@ describe("R3 an honest recording that broke off", () => {
     test("R2 it fails where the database answered what is missing, and where the beginning is another", async () => {
       const { frontend, backend } = whole().roots;
       const roots = { frontend: { ...frontend, entries: frontend.entries + 3 }, backend };
-      const make = (answered: { entries: number; root: string }) =>
-        bundleOf("s_1", "", parties, { roots, answered }, null, { reason: "CONNECTOR_RESTARTED" });
+      const make = (changed: { entries: number; root: string }) => {
+        const answered = { ...stateAfter(3), frontend: changed };
+        return bundleOf("s_1", "", parties, { roots, answered }, null, { reason: "CONNECTOR_RESTARTED" });
+      };
       const lost = await verify(await make({ entries: frontend.entries + 1, root: "ab".repeat(32) }));
       expect(failed(lost)).toEqual(["edge's root"]);
       expect(of(lost, "edge's root").detail).toContain("answered some of them");
-      const other = await verify(await make({ ...stateAfter(3), root: "ab".repeat(32) }));
+      const other = await verify(await make({ ...stateAfter(3).frontend, root: "ab".repeat(32) }));
       expect(failed(other)).toEqual(["edge's root"]);
       expect(of(other, "edge's root").detail).toContain("other messages to the database");
+    });
+
+    /** The edge received so many messages more than were recorded. */
+    const answersLost = (changes: { answered?: object; durability?: string; reason?: string } = {}) => {
+      const { frontend, backend } = whole().roots;
+      const roots = { frontend, backend: { entries: backend.entries + 2, root: "ab".repeat(32) } };
+      const { durability = "batched", reason = "CONNECTOR_RESTARTED" } = changes;
+      const answered = { ...stateAfter(3), ...changes.answered };
+      return bundleOf("s_1", "", parties, { code: "CONNECTOR_LOST", roots, answered }, null, {
+        ...{ reason, start: { durability } },
+      });
+    };
+
+    test("R1 answers that were passed on and not written down yet are a stated gap", async () => {
+      const report = await verify(await answersLost());
+      expect(failed(report), JSON.stringify(report.checks)).toEqual([]);
+      expect(of(report, "completeness")).toMatchObject({ verdict: "GAP STATED" });
+      expect(of(report, "completeness").detail).toContain("the last 2 messages that it received");
+    });
+
+    test("R2 they fail where they are said to be on the disk: strict, an orderly end, or before the last statement", async () => {
+      const { backend } = whole().roots;
+      for (const changes of [
+        { durability: "strict" },
+        { reason: "CLIENT_TERMINATED" },
+        { answered: { backend: { entries: backend.entries + 1, root: "ab".repeat(32) } } },
+        { answered: { backend: { ...stateAfter(3).backend, root: "ab".repeat(32) } } },
+      ]) {
+        expect(failed(await verify(await answersLost(changes))), JSON.stringify(changes)).toEqual([
+          "edge's root",
+        ]);
+      }
     });
 
     test("a word of the edge in the gap is part of it; one of the recorded part has to hold", async () => {

@@ -74,9 +74,13 @@ export async function verifyRecording(
   const progress = about.flatMap(({ index, entry }) =>
     entry.type === "session.progress" ? [{ index, roots: entry.roots }] : [],
   );
-  const known = [...progress.map((one) => one.roots), ...(end?.roots ? [end.roots] : [])];
+  const known = [
+    ...progress.map((one) => one.roots),
+    ...(end?.roots ? [end.roots] : []),
+    ...(end?.answered ? [end.answered] : []),
+  ];
   const wanted = {
-    frontend: [...known.map((one) => one.frontend.entries), ...(end?.answered ? [end.answered.entries] : [])],
+    frontend: known.map((one) => one.frontend.entries),
     backend: known.map((one) => one.backend.entries),
   };
   const examined = await examineSegments(bundle, session, wanted, auditors);

@@ -175,9 +175,11 @@ export async function placeSession(miniflare: Miniflare, made: MadeSession, fact
 export async function placeSegments(miniflare: Miniflare, made: MadeSession, from = 0): Promise<void> {
   const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
   const bucket = (await miniflare.getR2Bucket("RECORDINGS")) as unknown as R2Bucket;
+  let sum = made.segments.slice(0, from).reduce((before, one) => before + one.bytes.length, 0);
   for (const { sequence, bytes, digest, header } of made.segments.slice(from)) {
     await bucket.put(segmentKey(made.id, sequence), bytes, { sha256: digest });
-    await noteSegment(db, header, bytes.length);
+    sum += bytes.length;
+    await noteSegment(db, header, { segments: sequence + 1, bytes: sum });
   }
 }
 

@@ -59,8 +59,11 @@ const sessionEnd = v.strictObject({
   code: text,
   /** The edge's own roots over the same stream that the connector recorded; null when the edge restarted. */
   roots: v.nullable(roots),
-  /** The messages to the connector that it has for sure: the database answered a statement that came after them. */
-  answered: v.optional(direction),
+  /**
+   * What the connector has on its disk for sure: the messages to it up to a statement that the database answered, and
+   * those from it that the edge had received when it sent that statement.
+   */
+  answered: v.optional(roots),
   /** The stored recording as the edge verified it; null when it was not complete when the session was closed. */
   recording: v.nullable(v.strictObject({ segments: count, last: digest })),
   /** The connector's signed statement about its recording (a note); null when it never came. */

@@ -12,7 +12,7 @@ import { CONNECTOR_HEADER } from "../headers.ts";
 import { problem as refusal } from "../identity/http.ts";
 import { logStart } from "../log/session.ts";
 import type { SegmentVerdict } from "../sessions/chain.ts";
-import { SessionEnding } from "../sessions/ending.ts";
+import { SessionEnding, type StoredSoFar } from "../sessions/ending.ts";
 import { refused } from "../sessions/opening.ts";
 import { SessionStore, type StoredSession } from "../sessions/stored.ts";
 import { ChannelError, type RequestChannel } from "./request-channel.ts";
@@ -162,8 +162,13 @@ export class RequestObject extends RequestSession<Bindings> {
   }
 
   /** A segment is in the store; `statement` is the connector's, with the last one. */
-  segmentStored(header: SegmentHeader, digest: string, statement: string | null): Promise<void> {
-    return this.#ending(header.session).ending.segmentStored(header, digest, statement);
+  segmentStored(
+    header: SegmentHeader,
+    digest: string,
+    size: number,
+    statement: string | null,
+  ): Promise<StoredSoFar | null> {
+    return this.#ending(header.session).ending.segmentStored(header, digest, size, statement);
   }
 
   // --- time, and what a reset left ----------------------------------------------------------------------

@@ -77,7 +77,7 @@ export async function logEnd(
     readonly at: number;
     readonly code: string;
     readonly roots: RecordingRoots | null;
-    readonly answered?: RecordingRoots["frontend"];
+    readonly answered?: RecordingRoots;
   },
 ): Promise<void> {
   const { at: time, code, roots, answered } = ended;

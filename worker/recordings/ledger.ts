@@ -1,6 +1,7 @@
 /** The list of recordings in D1: what was stored of each session, and the searches over it. */
 import type { SegmentHeader } from "../../wire/recording.ts";
 import type { SessionRow } from "../audit/store.ts";
+import type { StoredSoFar } from "../sessions/ending.ts";
 
 /** A session with what is stored of its recording. */
 export interface RecordingRow extends SessionRow {
@@ -19,20 +20,23 @@ export interface RecordingRow extends SessionRow {
  */
 export type RecordingState = "live" | "open" | "final" | "unchecked" | "differs" | "none";
 
-/** Notes a segment that was stored. The list only: failing changes nothing about the recording. */
-export async function noteSegment(db: D1Database, header: SegmentHeader, size: number): Promise<void> {
-  const { session, sequence, final, frontend, backend, sealed } = header;
+/**
+ * Notes how much of a recording is stored, and what its newest segment says. The list only: failing changes nothing
+ * about the recording.
+ */
+export async function noteSegment(db: D1Database, header: SegmentHeader, soFar: StoredSoFar): Promise<void> {
+  const { session, final, frontend, backend, sealed } = header;
   await db
     .prepare(
       `INSERT INTO recordings (session, segments, bytes, final, frontend, backend, sealed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
        ON CONFLICT (session) DO UPDATE SET segments = max(segments, excluded.segments),
-         bytes = bytes + excluded.bytes, final = coalesce(final, excluded.final),
+         bytes = max(bytes, excluded.bytes), final = coalesce(final, excluded.final),
          frontend = coalesce(frontend, excluded.frontend), backend = coalesce(backend, excluded.backend),
          sealed = coalesce(sealed, excluded.sealed)`,
     )
     .bind(
-      ...[session, sequence + 1, size, final?.reason ?? null],
+      ...[session, soFar.segments, soFar.bytes, final?.reason ?? null],
       ...(final ? [frontend.root, backend.root] : [null, null]),
       sealed ? JSON.stringify(sealed) : null,
     )

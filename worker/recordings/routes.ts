@@ -12,6 +12,7 @@ import { authenticateConnector } from "../connectors/authenticate.ts";
 import type { Bindings } from "../env.ts";
 import { type Caller, callerActor, type Problem, problem, requireCaller } from "../identity/http.ts";
 import { proofDocument } from "../log/proofs.ts";
+import type { StoredSoFar } from "../sessions/ending.ts";
 import { isAnySession, sessionObject } from "../sessions/names.ts";
 import { noteSegment } from "./ledger.ts";
 import { mayRead, tellReading } from "./reading.ts";
@@ -133,8 +134,10 @@ async function upload(context: Context<Routes>): Promise<Response> {
   if (stored === "different") {
     return refuse(409, "SEGMENT_EXISTS", "this segment is stored already, with other bytes");
   }
+  let listed: StoredSoFar | null;
   try {
-    await session.segmentStored(header, digest, statementFrom(context.req.header("wicket-statement")));
+    const statement = statementFrom(context.req.header("wicket-statement"));
+    listed = await session.segmentStored(header, digest, bytes.length, statement);
   } catch {
     return refuse(
       503,
@@ -142,8 +145,8 @@ async function upload(context: Context<Routes>): Promise<Response> {
       "the end of the recording could not be put into the log; try again",
     );
   }
-  if (stored === "created") {
-    const noted = noteSegment(env.DB, header, bytes.length);
+  if (listed) {
+    const noted = noteSegment(env.DB, header, listed);
     waitUntil(noted.catch((cause: unknown) => console.error("recordings", cause)));
   }
   return Response.json({ sequence, digest }, { status: stored === "created" ? 201 : 200 });

@@ -2,10 +2,10 @@
 import { readSegment, readSegmentHeader } from "../../wire/recording.ts";
 import { getSegment, type StoredSegment } from "./store.ts";
 
-/** Segments of one page at most; 16 MiB of them are read for it, a few at a time. */
-export const INDEX_PAGE = 32;
-/** R2 requests under way at once. */
-const PARALLEL = 4;
+/** Segments of one page at most: 32 MiB of entries are read for it. */
+export const INDEX_PAGE = 8;
+/** Segments in memory at once, each with its entries decompressed. */
+const PARALLEL = 2;
 
 /** A statement, where its event stands. */
 export interface IndexedStatement {

@@ -20,7 +20,7 @@ test("R2 the next segment follows the stored one, and nothing follows the last",
   const [first, second, , last] = segments() as [SegmentHeader, SegmentHeader, SegmentHeader, SegmentHeader];
   const after = (sequence: number, digest: string, final = false): StoredSession => ({
     ...stored,
-    recorded: { sequence, digest, final },
+    recorded: { sequence, bytes: 1, digest, final },
   });
   expect(judgeSegment(stored, "demo", first)).toEqual({ ok: true, again: false });
   expect(judgeSegment(stored, "demo", second)).toMatchObject({ code: "SEQUENCE_GAP" });
@@ -38,7 +38,7 @@ test("what a task wants sealed is not taken unsealed, and a recording is sealed 
   const wanted: StoredSession = { ...stored, sealed: true };
   expect(judgeSegment(wanted, "demo", first)).toMatchObject({ status: 403, code: "SEGMENT_NOT_SEALED" });
   expect(judgeSegment(wanted, "demo", seal(first))).toEqual({ ok: true, again: false });
-  const recorded = { sequence: 0, digest: second.prev!, final: false };
+  const recorded = { sequence: 0, bytes: 1, digest: second.prev!, final: false };
   const mixed = { ok: false, code: "SEALING_MIXED" };
   expect(judgeSegment({ ...stored, recorded }, "demo", seal(second))).toMatchObject(mixed);
   const after = { ...stored, recorded: { ...recorded, sealed: true } };
@@ -52,14 +52,20 @@ test("R2 the end of a recording is held against what crossed the edge", () => {
     frontend: { entries: 2, root: final.frontend.root },
     backend: { entries: 1, root: final.backend.root },
   };
-  expect(rootFault(edge, final)).toBeNull();
-  expect(rootFault(null, final)).toBeNull();
+  expect(rootFault(edge, final, null)).toBeNull();
+  expect(rootFault(null, final, null)).toBeNull();
   const other = "0".repeat(64);
-  expect(rootFault({ ...edge, backend: { entries: 1, root: other } }, final)).toContain("not those");
-  expect(rootFault({ ...edge, frontend: { entries: 2, root: other } }, final)).toContain("not those");
+  expect(rootFault({ ...edge, backend: { entries: 1, root: other } }, final, null)).toContain("not those");
+  expect(rootFault({ ...edge, frontend: { entries: 2, root: other } }, final, null)).toContain("not those");
   // A broken socket: sent and not received is possible, received and not recorded is not.
-  expect(rootFault({ ...edge, frontend: { entries: 3, root: other } }, final)).toBeNull();
-  expect(rootFault({ ...edge, backend: { entries: 0, root: other } }, final)).toBeNull();
-  expect(rootFault({ ...edge, frontend: { entries: 1, root: other } }, final)).toContain("never sent");
-  expect(rootFault({ ...edge, backend: { entries: 2, root: other } }, final)).toContain("lacks");
+  expect(rootFault({ ...edge, frontend: { entries: 3, root: other } }, final, null)).toBeNull();
+  expect(rootFault({ ...edge, backend: { entries: 0, root: other } }, final, null)).toBeNull();
+  expect(rootFault({ ...edge, frontend: { entries: 1, root: other } }, final, null)).toContain("never sent");
+  expect(rootFault({ ...edge, backend: { entries: 2, root: other } }, final, null)).toContain("lacks");
+  // A connector that was killed had not written down what it sent after the last statement that was answered.
+  const killed = { ...final, final: { reason: "CONNECTOR_RESTARTED" } };
+  const more = { ...edge, backend: { entries: 2, root: other } };
+  expect(rootFault(more, killed, null)).toBeNull();
+  expect(rootFault(more, killed, edge)).toBeNull();
+  expect(rootFault(more, killed, more)).toContain("lacks");
 });

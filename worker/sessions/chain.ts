@@ -33,14 +33,21 @@ export function judgeSegment(
 
 /**
  * Compares a recording's end with what crossed the edge; null when they agree. The connector may have received
- * less than the edge sent, and sent more than the edge received, when the socket between them broke; never the
- * reverse, and never something else.
+ * less than the edge sent, and sent more than the edge received, when the socket between them broke, and lost what it
+ * had not written down yet when it was killed: `answered` says what that cannot be. Never the reverse, and never
+ * something else.
  */
-export function rootFault(edge: FinalRoots | null, final: SegmentHeader): string | null {
+export function rootFault(
+  edge: FinalRoots | null,
+  final: SegmentHeader,
+  answered: FinalRoots | null,
+): string | null {
   if (edge === null) return null;
   const { frontend, backend } = final;
   if (frontend.next > edge.frontend.entries) return "the recording has entries that the edge never sent";
-  if (backend.next < edge.backend.entries) return "the recording lacks entries that the edge received";
+  const written =
+    final.final?.reason === "CONNECTOR_RESTARTED" ? (answered?.backend.entries ?? 0) : edge.backend.entries;
+  if (backend.next < written) return "the recording lacks entries that the edge received";
   for (const direction of ["frontend", "backend"] as const) {
     const same = final[direction].next === edge[direction].entries;
     if (same && final[direction].root !== edge[direction].root) {

@@ -4,7 +4,7 @@
  */
 import type { GateEvent } from "../../policies/postgres/gate.ts";
 import { concat } from "../../wire/postgres/cursor.ts";
-import type { RecordingRoots, RunningRoot } from "../../wire/recording.ts";
+import type { RecordingRoots, RootMark } from "../../wire/recording.ts";
 import {
   encodeControl,
   FramedSender,
@@ -18,14 +18,14 @@ import {
 /** Characters of records that are gathered into one message; a longer one goes alone. */
 const MAX_GATHERED = 64 * 1024;
 
+/** What the connector has on its disk for sure, of either direction. */
+export interface Answered {
+  readonly frontend: RootMark;
+  readonly backend: RootMark;
+}
+
 /** Messages of statements without an outcome that are remembered. */
 const MAX_SENT = 256;
-
-/** So many messages to the connector, and the root after them. */
-export interface Answered {
-  readonly entries: number;
-  readonly root: Uint8Array;
-}
 
 export class ConnectorStream {
   readonly #sender: FramedSender;
@@ -73,7 +73,7 @@ export class ConnectorStream {
     this.#queuedRecords -= message.length;
     const bytes = this.#encoder.encode(message);
     for (const line of recordLines(bytes)!) frontend.add("event", line);
-    this.#note(this.#given.shift() ?? 0, frontend);
+    this.#note(this.#given.shift() ?? 0);
     if (bytes.length <= MAX_JOINED_RECORDS) this.#held = { text: message, bytes };
     else this.#send(message);
   }
@@ -86,16 +86,17 @@ export class ConnectorStream {
   }
 
   /**
-   * The messages that the connector has for sure: the database answered a statement that came with or after them. Null
-   * when it answered none.
+   * The messages that the connector has for sure: the database answered a statement that came with or after them, and
+   * the connector wrote down before what it had sent until then. Null when the database answered none.
    */
   get answered(): Answered | null {
     return this.#answered;
   }
 
-  #note(n: number, { count, bytes }: RunningRoot): void {
+  #note(n: number): void {
     if (n === 0 || n === this.#sent.at(-1)?.n) return;
-    this.#sent.push({ n, entries: count, root: bytes });
+    const { frontend, backend } = this.#roots;
+    this.#sent.push({ n, frontend: frontend.mark(), backend: backend.mark() });
     if (this.#sent.length > MAX_SENT) this.#sent.shift();
   }
 

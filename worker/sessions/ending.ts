@@ -17,6 +17,8 @@ const RETRY_MS = 2_000;
 /** When a recording without its end is reported, and when it is no longer waited for. */
 const RECORDING_LATE_MS = 10 * 60_000;
 const RECORDING_GIVEN_UP_MS = 30 * 24 * 3_600_000;
+/** How often the list of recordings is told of one that grows, milliseconds. */
+const LISTED_MS = 5_000;
 /** Ends that either side meant. */
 const PLANNED: ReadonlySet<string> = new Set(["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"]);
 
@@ -31,9 +33,17 @@ export interface EndingHost {
   forget(): Promise<void>;
 }
 
+/** How much of a recording is stored. */
+export interface StoredSoFar {
+  readonly segments: number;
+  /** Of all of them. */
+  readonly bytes: number;
+}
+
 export class SessionEnding {
   readonly #host: EndingHost;
   #settling: Promise<void> | null = null;
+  #listed = 0;
 
   constructor(host: EndingHost) {
     this.#host = host;
@@ -53,7 +63,7 @@ export class SessionEnding {
     };
     this.#host.outbox().add(event);
     const { recorded } = stored;
-    if (recorded?.header) this.#alarm(stored, rootFault(roots, recorded.header));
+    if (recorded?.header) this.#alarm(stored, rootFault(roots, recorded.header, ended.answered ?? null));
   }
 
   /** Tells D1, the grant and the connector of the end; the alarm tries again what failed. */
@@ -111,24 +121,36 @@ export class SessionEnding {
 
   /**
    * A segment is in the store. The last one is held against what the edge itself counted, and is put into the log
-   * with the connector's statement. Throws when the log does not take it: the connector sends it again.
+   * with the connector's statement. Throws when the log does not take it: the connector sends it again. `size` in
+   * bytes. What the list of recordings should be told; null when it need not be now.
    */
-  async segmentStored(header: SegmentHeader, digest: string, statement: string | null): Promise<void> {
+  async segmentStored(
+    header: SegmentHeader,
+    digest: string,
+    size: number,
+    statement: string | null,
+  ): Promise<StoredSoFar | null> {
     const stored = this.#host.store.get();
-    if (!stored || header.sequence !== (stored.recorded?.sequence ?? -1) + 1) return;
+    if (!stored || header.sequence !== (stored.recorded?.sequence ?? -1) + 1) return null;
     const final = header.final !== undefined;
     const unstated = final
       ? await logComplete(this.#host.env, header, digest, statement, stored.connectorKey)
       : null;
     const latest = this.#host.store.get()!;
+    const bytes = (latest.recorded?.bytes ?? 0) + size;
     const recorded = {
-      ...{ sequence: header.sequence, digest, final, ...(final ? { header } : {}) },
+      ...{ sequence: header.sequence, bytes, digest, final, ...(final ? { header } : {}) },
       ...(header.sealed ? { sealed: true } : {}),
     };
     this.#host.store.put({ ...latest, recorded });
-    if (final && latest.ended) this.#alarm(latest, rootFault(latest.ended.roots, header) ?? unstated);
-    else this.#alarm(latest, unstated);
+    const { ended } = latest;
+    const fault = final && ended ? rootFault(ended.roots, header, ended.answered ?? null) : null;
+    this.#alarm(latest, fault ?? unstated);
     if (final && stored.settled) await this.#host.wake(Date.now() + RECORDING_LATE_MS);
+    const now = Date.now();
+    if (!final && now - this.#listed < LISTED_MS) return null;
+    this.#listed = now;
+    return { segments: header.sequence + 1, bytes };
   }
 
   #alarm(stored: StoredSession, message: string | null): void {

@@ -24,7 +24,7 @@ import { logProgress, logStart, type StartFacts } from "../log/session.ts";
 import { SessionAudit } from "./audit.ts";
 import type { SegmentVerdict } from "./chain.ts";
 import { dueOf, EXPIRED } from "./due.ts";
-import { SessionEnding } from "./ending.ts";
+import { SessionEnding, type StoredSoFar } from "./ending.ts";
 import { Holds } from "./holds.ts";
 import { dialFor, factsOf, type Opened, refused, type SessionAsk, SQLSTATES, withBudget } from "./opening.ts";
 import { parser } from "./parser.ts";
@@ -346,8 +346,13 @@ export class SessionObject extends DurableObject<Bindings> {
   }
 
   /** A segment is in the store; `statement` is the connector's, with the last one. */
-  segmentStored(header: SegmentHeader, digest: string, statement: string | null): Promise<void> {
-    return this.#ending.segmentStored(header, digest, statement);
+  segmentStored(
+    header: SegmentHeader,
+    digest: string,
+    size: number,
+    statement: string | null,
+  ): Promise<StoredSoFar | null> {
+    return this.#ending.segmentStored(header, digest, size, statement);
   }
 
   #ended(end: RelayEnd): void {
@@ -361,7 +366,7 @@ export class SessionObject extends DurableObject<Bindings> {
     const { answered } = relay;
     const ended = {
       ...{ ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots },
-      ...(answered ? { answered: { entries: answered.entries, root: hex(answered.root) } } : {}),
+      ...(answered ? { answered: rootsOf(answered) } : {}),
     };
     // What is sent while a write is under way waits for the disk: the last words of this turn go first.
     // Sessions that are killed together must not delay each other's kill with the writes that follow it.

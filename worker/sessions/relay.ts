@@ -89,7 +89,7 @@ export class PostgresRelay {
     });
   }
 
-  /** The messages that the connector has for sure, because their statement was answered; null for none. */
+  /** The messages that the connector has on its disk for sure, because a statement was answered; null for none. */
   get answered(): Answered | null {
     return this.#toConnector.answered;
   }

@@ -1,6 +1,6 @@
 /** What a session keeps in its object's storage: enough to close it properly after a reset of the object. */
 
-import type { RecordingRoots, SegmentHeader } from "../../wire/recording.ts";
+import type { RootMark, SegmentHeader } from "../../wire/recording.ts";
 import type { Actor } from "../audit/events.ts";
 import type { SessionTotals } from "../audit/store.ts";
 import type { Waiting } from "./relay-types.ts";
@@ -28,7 +28,13 @@ export interface FinalRoots {
 }
 
 /** The roots as they stand. */
-export function rootsOf({ frontend, backend }: RecordingRoots): FinalRoots {
+export function rootsOf({
+  frontend,
+  backend,
+}: {
+  readonly frontend: RootMark;
+  readonly backend: RootMark;
+}): FinalRoots {
   return {
     frontend: { entries: frontend.count, root: frontend.root },
     backend: { entries: backend.count, root: backend.root },
@@ -42,8 +48,8 @@ export interface EndedSession extends SessionTotals {
   readonly message: string;
   /** Null after a reset: what crossed the object since its last start is known to the connector alone. */
   readonly roots: FinalRoots | null;
-  /** The messages to the connector that it has for sure, because the database answered: their number and root. */
-  readonly answered?: FinalRoots["frontend"];
+  /** What the connector has on its disk for sure, because the database answered a statement. */
+  readonly answered?: FinalRoots;
 }
 
 export interface StoredSession {
@@ -66,6 +72,8 @@ export interface StoredSession {
   /** The last stored segment of the recording. */
   readonly recorded: {
     readonly sequence: number;
+    /** Bytes of all segments so far. */
+    readonly bytes: number;
     readonly digest: string;
     readonly final: boolean;
     readonly sealed?: boolean;

@@ -1,7 +1,11 @@
 /** The two ends of the bare relay: a TCP socket and a WebSocket, joined within credit, as the product joins them. */
 import type { Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
 import WebSocket from "ws";
 import { encodeControl, FramedSender, ReceiveWindow } from "../../../wire/tunnel.ts";
+
+// As the product's own processes.
+setFlagsFromString("--external-memory-accounted-in-global-limit");
 
 /** A WebSocket with the settings of the product's own. */
 export function relaySocket(url: string): WebSocket {
