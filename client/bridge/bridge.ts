@@ -66,7 +66,7 @@ export async function startBridge(options: BridgeOptions, eager: "must" | "may")
     void serveConnection(tcp, {
       password: options.listen === "socket" ? null : password,
       open: () => doors.open(),
-      cancel: (processId, secretKey) => void doors.cancel(processId, secretKey),
+      cancel: (processId, secretKey) => doors.cancel(processId, secretKey),
       wrongPassword: async () => {
         wrong += 1;
         await new Promise((resolve) => setTimeout(resolve, Math.min(SLOWEST_MS, 100 * 2 ** wrong)));

@@ -24,8 +24,8 @@ export interface ConnectionHost {
   readonly password: string | null;
   /** Opens a session at the edge. */
   open(): Promise<OpenDoor>;
-  /** A CancelRequest with these keys. */
-  cancel(processId: number, secretKey: Uint8Array): void;
+  /** A CancelRequest with these keys. Resolves when the edge has answered; never rejects. */
+  cancel(processId: number, secretKey: Uint8Array): Promise<void>;
   /** A password was wrong. Resolves when the answer may be given. */
   wrongPassword(): Promise<void>;
   /** Something for the person: where to approve. */
@@ -41,7 +41,9 @@ export async function serveConnection(tcp: Socket, host: ConnectionHost): Promis
     const packet = await readStart(reader);
     if (packet === null) return;
     if (packet.kind === "cancel") {
-      host.cancel(packet.processId, packet.secretKey);
+      clearTimeout(timer);
+      // The end of this connection tells the client that its request was delivered: what it sends next is not meant.
+      await host.cancel(packet.processId, packet.secretKey);
       tcp.end();
       return;
     }

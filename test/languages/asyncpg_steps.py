@@ -136,20 +136,11 @@ for name, text in (
     ("a key twice", "INSERT INTO notes (id, person, body) VALUES (1, 1, 'x')"),
     ("a syntax error", "SELEC 1"),
     ("no such column", "SELECT nope FROM people"),
-    ("no such table", "SELECT 1 FROM kinds JOIN pg_nothing ON true"),
 ):
 
     @step(name)
     async def _(db, text=text):
         return rows(await db.fetch(text))
-
-
-@step("what is known of an error")
-async def _(db):
-    try:
-        await db.execute("INSERT INTO notes (id, person, body) VALUES (1, 1, 'x')")
-    except asyncpg.PostgresError as error:
-        return [error.constraint_name, error.table_name, error.schema_name]
 
 
 @step("codecs of one's own")
@@ -196,15 +187,6 @@ async def _(db):
 async def _(db):
     await db.reload_schema_state()
     return rows(await db.fetch("SELECT corner, feeling FROM kinds WHERE id = 1"))
-
-
-@step("LISTEN")
-async def _(db):
-    try:
-        await db.add_listener("here", print)
-        return "listens"
-    except asyncpg.PostgresError as error:
-        return error.sqlstate
 
 
 async def main():

@@ -95,7 +95,6 @@ for name, text in (
     ("no such person", "INSERT INTO notes (person, body) VALUES (999, 'x')"),
     ("a syntax error", "SELEC 1"),
     ("no such column", "SELECT nope FROM people"),
-    ("no such function", "SELECT nope(1)"),
     ("a wrong number", "SELECT 'x'::int"),
 ):
 

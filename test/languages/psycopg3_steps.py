@@ -108,14 +108,6 @@ def _():
     db.execute("INSERT INTO notes (id, person, body) VALUES (%s, 1, 'x')", (1,))
 
 
-@step("what is known of an error")
-def _():
-    try:
-        db.execute("INSERT INTO notes (id, person, body) VALUES (%s, 1, 'x')", (1,))
-    except psycopg.Error as error:
-        return [error.diag.constraint_name, error.diag.table_name, error.diag.schema_name]
-
-
 @step("COPY to, row by row")
 def _():
     with db.cursor().copy("COPY (SELECT id, name, joined FROM people WHERE id < 5 ORDER BY id) TO STDOUT (FORMAT binary)") as copy:

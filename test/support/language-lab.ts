@@ -1,5 +1,6 @@
 /** A database with a column of every common type, behind the whole system: for programs of other languages. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -8,28 +9,40 @@ import { type LocalPort, type System, startSystem } from "./system.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
+/** What the masked task hides, as it would look in any byte that leaves. */
+export const CANARY = /canary|078-05|700\d\d\.25/;
+const LONGEST_CANARY = 16;
+
 export interface LanguageLab {
   readonly system: System;
-  /** The database itself, as the login that the connector has. */
+  /** URL of a copy of the database, without anything before it. */
   readonly direct: string;
-  /** Through a task that hides nothing and may write notes and kinds. */
-  readonly open: LocalPort;
-  /** Through a task that hides what looks like `CANARY`. */
-  readonly masked: LocalPort;
+  /** URL through a task that hides nothing. */
+  readonly open: string;
+  /** URL through a task that hides what looks like `CANARY`. */
+  readonly masked: string;
+  /** True when a byte that came by `masked` looked like it. */
+  leaked(): boolean;
   stop(): Promise<void>;
 }
 
-/** What the masked task hides, as it would look in any byte that leaves. */
-export const CANARY = /canary|078-05|700\d\d\.25/;
-
-const head = (name: string): string => `version: 1
+const task = (name: string, people: string): string => `version: 1
 task: ${name}
 description: What drivers of other languages are tried with.
 owner: tests
 who: { groups: [support] }
 resource: orders-db
-`;
-const tail = `session: { ttl: 1h, idle: 30m }
+allow:
+  - select:
+      public.people: { ${people} }
+      public.kinds: { columns: "*" }
+      public.notes: { columns: "*" }
+      public.busy: { columns: "*" }
+  - insert: { public.notes: { columns: "*" } }
+    update: { public.notes: { columns: "*" } }
+    delete: { public.notes: {} }
+    copy: { public.notes: { columns: "*" } }
+session: { ttl: 1h, idle: 30m }
 recording: { level: full, on_failure: terminate }
 `;
 
@@ -41,47 +54,60 @@ export async function startLanguageLab(): Promise<LanguageLab> {
   await admin.connect();
   await admin.query(readFileSync(join(root, "test", "languages", "schema.sql"), "utf8"));
   await admin.end();
-  cpSync(join(root, "policies", "library"), policies, { recursive: true });
-  rmSync(join(policies, "tasks"), { recursive: true });
-  cpSync(join(root, "policies", "library", "tasks", "order-lookup.yaml"), join(policies, "tasks", "x.yaml"));
-  rmSync(join(policies, "tasks", "x.yaml"));
+  // A copy has the same object ids, so both can be used at the same time and compared.
+  const maker = new pg.Client(postgres.url.replace(/postgres$/, "template1"));
+  await maker.connect();
+  await maker.query("CREATE DATABASE copy TEMPLATE postgres");
+  await maker.end();
+  for (const part of ["people.yaml", "resources.yaml"])
+    cpSync(join(root, "policies", "library", part), join(policies, part));
+  const tasks = join(policies, "tasks");
+  cpSync(join(root, "policies", "library", "tasks"), tasks, { recursive: true });
+  const masks = "mask: { email: email, ssn: { constant: XXX-XX-XXXX } }";
+  writeFileSync(join(tasks, "open.yaml"), task("open", 'columns: "*"'));
   writeFileSync(
-    join(policies, "tasks", "open.yaml"),
-    `${head("open")}allow:
-  - select:
-      public.people: { columns: "*" }
-      public.kinds: { columns: "*" }
-      public.notes: { columns: "*" }
-      public.busy: { columns: "*" }
-  - insert: { public.notes: { columns: "*" }, public.kinds: { columns: "*" } }
-    update: { public.notes: { columns: "*" }, public.kinds: { columns: "*" } }
-    delete: { public.notes: {}, public.kinds: {} }
-    copy: { public.notes: { columns: "*" } }
-${tail}`,
-  );
-  writeFileSync(
-    join(policies, "tasks", "masked.yaml"),
-    `${head("masked")}allow:
-  - select:
-      public.people: { columns: [id, name, email, ssn, joined], mask: { email: email, ssn: { constant: XXX-XX-XXXX } } }
-      public.kinds: { columns: "*" }
-      public.notes: { columns: "*" }
-      public.busy: { columns: "*" }
-  - insert: { public.notes: { columns: "*" }, public.kinds: { columns: "*" } }
-    update: { public.notes: { columns: "*" }, public.kinds: { columns: "*" } }
-    delete: { public.notes: {}, public.kinds: {} }
-    copy: { public.notes: { columns: "*" } }
-${tail}`,
+    join(tasks, "masked.yaml"),
+    task("masked", `columns: [id, name, email, ssn, joined], ${masks}`),
   );
   const system = await startSystem({ policies, postgres: postgres.url });
+  const open = await system.proxy(["orders-db", "--task", "open"]);
+  const masked = await system.proxy(["orders-db", "--task", "masked"]);
+  const tap = await startTap(masked);
   return {
-    ...{ system, direct: postgres.url },
-    open: await system.proxy(["orders-db", "--task", "open"]),
-    masked: await system.proxy(["orders-db", "--task", "masked"]),
+    system,
+    direct: postgres.url.replace(/postgres$/, "copy"),
+    open: open.url,
+    masked: masked.url.replace(`:${masked.port}/`, `:${tap.port}/`),
+    leaked: tap.leaked,
     async stop() {
+      tap.server.close();
       await system.stop();
       await postgres.stop();
       rmSync(policies, { recursive: true, force: true });
     },
   };
+}
+
+/** A port before another one that looks at every byte that comes back. */
+async function startTap(to: LocalPort): Promise<{ server: Server; port: number; leaked(): boolean }> {
+  let leaked = false;
+  const server = createServer((client: Socket) => {
+    const target = connect(to.port, to.host);
+    let tail = "";
+    target.on("data", (bytes) => {
+      const text = tail + bytes.toString("latin1");
+      leaked ||= CANARY.test(text);
+      tail = text.slice(-LONGEST_CANARY);
+    });
+    client.pipe(target).pipe(client);
+    const end = () => {
+      client.destroy();
+      target.destroy();
+    };
+    client.on("error", end);
+    target.on("error", end);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return { server, port, leaked: () => leaked };
 }
