@@ -108,7 +108,7 @@ export class DoorSession extends DurableObject<Env> {
     const channel = new RequestChannel(
       (message) => server.send(message),
       (code, reason) => server.close(code, reason),
-      () => 0,
+      undefined,
       () => (server as { bufferedAmount?: number }).bufferedAmount ?? 0,
     );
     server.addEventListener("message", ({ data }) => channel.message(data as ArrayBuffer | string));

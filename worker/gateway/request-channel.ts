@@ -27,6 +27,17 @@ export interface ChannelAnswer {
   read(): Promise<Uint8Array | null>;
 }
 
+/** What is recorded of a session so far. */
+export interface Written {
+  /** How many facts must be in the recording before a request goes to the target. */
+  readonly count: number;
+  /** The target answered a request that waited for them: the connector has them. */
+  answered(): void;
+}
+
+/** Of a session without a recording. */
+export const NOTHING_WRITTEN: Written = { count: 0, answered: () => {} };
+
 interface Waiting {
   resolve(chunk: Uint8Array | null): void;
   reject(error: Error): void;
@@ -36,11 +47,13 @@ interface Waiting {
 export class RequestChannel {
   readonly #send: (message: Uint8Array | string) => void;
   readonly #close: (code: number, reason: string) => void;
-  readonly #recorded: () => number;
+  readonly #written: () => Written;
   readonly #unsent: () => number;
   #sender: FramedSender;
   #window = new ReceiveWindow();
   #n = 0;
+  /** What was written when the request was sent. */
+  #before: Written = NOTHING_WRITTEN;
   #head: { resolve(answer: ChannelAnswer): void; reject(error: Error): void } | null = null;
   #chunks: Uint8Array[] = [];
   #waiting: Waiting | null = null;
@@ -49,16 +62,15 @@ export class RequestChannel {
   /** Called when the socket may take another request, or never will. */
   onIdle: (() => void) | null = null;
 
-  /** `recorded`: how many facts of the session must be in its recording before a request goes to the target. */
   constructor(
     send: (message: Uint8Array | string) => void,
     close: (code: number, reason: string) => void,
-    recorded: () => number = () => 0,
+    written: () => Written = () => NOTHING_WRITTEN,
     unsent: () => number = () => 0,
   ) {
     this.#send = send;
     this.#close = close;
-    this.#recorded = recorded;
+    this.#written = written;
     this.#unsent = unsent;
     this.#sender = new FramedSender(send);
   }
@@ -101,7 +113,8 @@ export class RequestChannel {
     this.#ended = { mine: false, theirs: false };
     this.#chunks = [];
     this.#n += 1;
-    this.#control({ t: "request", n: this.#n, ...head, after: this.#recorded() });
+    this.#before = this.#written();
+    this.#control({ t: "request", n: this.#n, ...head, after: this.#before.count });
     return new Promise((resolve, reject) => {
       this.#head = { resolve, reject };
     });
@@ -152,6 +165,7 @@ export class RequestChannel {
           this.#violated("OUT_OF_TURN", "an answer out of turn");
           return;
         }
+        this.#before.answered();
         // Read to its end, an answer has nothing more: what comes then is the next request's.
         this.#head.resolve({
           head: message,

@@ -10,12 +10,13 @@ import { bundle, findResource, findTask } from "../bundle.ts";
 import { type Bindings, bindingsFrom } from "../env.ts";
 import { CONNECTOR_HEADER } from "../headers.ts";
 import { problem as refusal } from "../identity/http.ts";
-import { logStart } from "../log/session.ts";
+import { logProgress, logStart } from "../log/session.ts";
 import type { SegmentVerdict } from "../sessions/chain.ts";
 import { SessionEnding, type StoredSoFar } from "../sessions/ending.ts";
 import { refused } from "../sessions/opening.ts";
-import { SessionStore, type StoredSession } from "../sessions/stored.ts";
-import { ChannelError, type RequestChannel } from "./request-channel.ts";
+import { type EndedSession, rootsOf, SessionStore, type StoredSession } from "../sessions/stored.ts";
+import { hex } from "../sessions/ticket.ts";
+import { ChannelError, NOTHING_WRITTEN, type RequestChannel, type Written } from "./request-channel.ts";
 import {
   type Fault,
   factsOfRun,
@@ -29,10 +30,20 @@ import type { RequestEvent } from "./requests.ts";
 
 const STORED = "session:";
 
+/** The recording of the session that runs. */
+interface Recording {
+  readonly channel: RequestChannel;
+  readonly roots: RecordingRoots;
+  /** What the connector has for sure: the target answered a request that waited for it. */
+  answered: { readonly entries: number; readonly root: Uint8Array };
+}
+
 export class RequestObject extends RequestSession<Bindings> {
   readonly #env: Bindings;
   readonly #endings = new Map<string, { readonly store: SessionStore; readonly ending: SessionEnding }>();
-  #recording: { readonly channel: RequestChannel; readonly roots: RecordingRoots } | null = null;
+  #recording: Recording | null = null;
+  /** Entries of the recording when the edge's word on them was last put into the log. */
+  #logged = 0;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
@@ -97,7 +108,9 @@ export class RequestObject extends RequestSession<Bindings> {
     }
     try {
       const channel = await this.openChannel(run);
-      this.#recording = { channel, roots: new RecordingRoots(id) };
+      const roots = new RecordingRoots(id);
+      this.#recording = { channel, roots, answered: { entries: 0, root: roots.frontend.bytes } };
+      this.#logged = 0;
       channel.onIdle = () => {
         if (channel.dead) void this.end("CONNECTOR_LOST", "the connection of the recording was lost");
       };
@@ -127,32 +140,37 @@ export class RequestObject extends RequestSession<Bindings> {
     return this.#recording?.channel.unsent ?? 0;
   }
 
-  protected override get written(): number {
-    return this.#recording?.roots.frontend.count ?? 0;
+  protected override get written(): Written {
+    const recording = this.#recording;
+    if (!recording) return NOTHING_WRITTEN;
+    const { count, bytes: root } = recording.roots.frontend;
+    return {
+      count,
+      answered: () => {
+        if (count > recording.answered.entries) recording.answered = { entries: count, root };
+      },
+    };
   }
 
   protected override async finish(run: RequestRun, end: Fault, totals: RequestTotals): Promise<void> {
     const recording = this.#recording;
     this.#recording = null;
     const at = Date.now();
-    let roots: NonNullable<StoredSession["ended"]>["roots"] = null;
+    let proof: Pick<EndedSession, "roots" | "answered"> = { roots: null };
     if (recording) {
       if (!recording.channel.dead) {
         const message = recording.channel.record({ t: "end", ...end, at });
         recording.roots.add("event", new TextEncoder().encode(message));
       }
-      const { frontend, backend } = recording.roots;
-      roots = {
-        frontend: { entries: frontend.count, root: frontend.root },
-        backend: { entries: backend.count, root: backend.root },
-      };
+      const { entries, root } = recording.answered;
+      proof = { roots: rootsOf(recording.roots), answered: { entries, root: hex(root) } };
       recording.channel.onIdle = null;
       if (!recording.channel.dead) recording.channel.abort(end.code, end.message);
     }
     const { store, ending } = this.#ending(run.id);
     const stored = store.get();
     if (!stored) return;
-    ending.close(stored, { ...totals, at, code: end.code, message: end.message, roots }, factsOfRun(run));
+    ending.close(stored, { ...totals, at, code: end.code, message: end.message, ...proof }, factsOfRun(run));
     await ending.settle();
   }
 
@@ -178,11 +196,24 @@ export class RequestObject extends RequestSession<Bindings> {
     const { run } = this;
     if (run && !run.over) {
       await super.alarm();
-      if (!run.over) await recordSessionProgress(this.#env.DB, run.id, totalsOf(run)).catch(() => undefined);
+      if (!run.over) {
+        await Promise.allSettled([
+          recordSessionProgress(this.#env.DB, run.id, totalsOf(run)),
+          this.#logProgress(run.id),
+        ]);
+      }
     }
     for (const stored of this.#stored()) {
       if (stored.ended) await this.#ending(stored.sid).ending.afterwards();
     }
+  }
+
+  /** What was recorded so far, unless nothing was since the last time: of it the edge's word holds even after a reset. */
+  async #logProgress(sid: string): Promise<void> {
+    const roots = this.#recording?.roots;
+    if (!roots || roots.frontend.count === this.#logged) return;
+    this.#logged = roots.frontend.count;
+    await logProgress(this.#env, sid, rootsOf(roots), Date.now());
   }
 
   /** Sessions that the object does not know any more: it was reset, and their connections with it. */

@@ -19,7 +19,7 @@ import { hex } from "../sessions/ticket.ts";
 import { problem, serveHttp } from "./http.ts";
 import { serveKubernetes } from "./kubernetes.ts";
 import { refusal } from "./kubernetes-refusal.ts";
-import { ChannelError, RequestChannel } from "./request-channel.ts";
+import { ChannelError, NOTHING_WRITTEN, RequestChannel, type Written } from "./request-channel.ts";
 import { RequestHolds } from "./request-holds.ts";
 import {
   CONTEXT_HEADER,
@@ -82,9 +82,9 @@ export abstract class RequestSession<Env extends GrantsEnv> extends DurableObjec
   protected get lag(): number {
     return 0;
   }
-  /** How many facts must be in the recording before the next request goes to the target. */
-  protected get written(): number {
-    return 0;
+  /** What must be in the recording before the next request goes to the target. */
+  protected get written(): Written {
+    return NOTHING_WRITTEN;
   }
   /** Tells of the session's end. */
   protected async finish(run: RequestRun, { code, message }: Fault, totals: RequestTotals): Promise<void> {
