@@ -12,10 +12,10 @@ import { CONNECTOR_HEADER } from "../headers.ts";
 import { problem as refusal } from "../identity/http.ts";
 import { logProgress, logStart } from "../log/session.ts";
 import type { SegmentVerdict } from "../sessions/chain.ts";
+import type { Answered } from "../sessions/connector-stream.ts";
 import { SessionEnding, type StoredSoFar } from "../sessions/ending.ts";
 import { refused } from "../sessions/opening.ts";
 import { type EndedSession, rootsOf, SessionStore, type StoredSession } from "../sessions/stored.ts";
-import { hex } from "../sessions/ticket.ts";
 import { ChannelError, NOTHING_WRITTEN, type RequestChannel, type Written } from "./request-channel.ts";
 import {
   type Fault,
@@ -35,7 +35,7 @@ interface Recording {
   readonly channel: RequestChannel;
   readonly roots: RecordingRoots;
   /** What the connector has for sure: the target answered a request that waited for it. */
-  answered: { readonly entries: number; readonly root: Uint8Array };
+  answered: Answered;
 }
 
 export class RequestObject extends RequestSession<Bindings> {
@@ -109,7 +109,7 @@ export class RequestObject extends RequestSession<Bindings> {
     try {
       const channel = await this.openChannel(run);
       const roots = new RecordingRoots(id);
-      this.#recording = { channel, roots, answered: { entries: 0, root: roots.frontend.bytes } };
+      this.#recording = { channel, roots, answered: markOf(roots) };
       this.#logged = 0;
       channel.onIdle = () => {
         if (channel.dead) void this.end("CONNECTOR_LOST", "the connection of the recording was lost");
@@ -143,11 +143,12 @@ export class RequestObject extends RequestSession<Bindings> {
   protected override get written(): Written {
     const recording = this.#recording;
     if (!recording) return NOTHING_WRITTEN;
-    const { count, bytes: root } = recording.roots.frontend;
+    const mark = markOf(recording.roots);
+    const { count } = mark.frontend;
     return {
       count,
       answered: () => {
-        if (count > recording.answered.entries) recording.answered = { entries: count, root };
+        if (count > recording.answered.frontend.count) recording.answered = mark;
       },
     };
   }
@@ -162,8 +163,7 @@ export class RequestObject extends RequestSession<Bindings> {
         const message = recording.channel.record({ t: "end", ...end, at });
         recording.roots.add("event", new TextEncoder().encode(message));
       }
-      const { entries, root } = recording.answered;
-      proof = { roots: rootsOf(recording.roots), answered: { entries, root: hex(root) } };
+      proof = { roots: rootsOf(recording.roots), answered: rootsOf(recording.answered) };
       recording.channel.onIdle = null;
       if (!recording.channel.dead) recording.channel.abort(end.code, end.message);
     }
@@ -254,6 +254,11 @@ export class RequestObject extends RequestSession<Bindings> {
     this.#endings.set(sid, made);
     return made;
   }
+}
+
+/** What is recorded so far. */
+function markOf({ frontend, backend }: RecordingRoots): Answered {
+  return { frontend: frontend.mark(), backend: backend.mark() };
 }
 
 function connectorOf({ task }: RequestRun): string {
