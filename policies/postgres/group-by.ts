@@ -38,15 +38,18 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
     const parts = groupedColumn(node, targets, items);
     return parts ? [{ index, parts, at: location((node as Wrapped)[typeOf(node)!]!) }] : [];
   });
-  const first = simple[0];
+  const everywhere = groups.flatMap((node) => inEverySet(node, targets, items));
+  const sets = as(groups[0], "GroupingSet");
+  const first = simple[0] ?? (sets ? { index: 0, at: location(sets) } : null);
   if (!first) return;
   // A column of a grouping set is NULL in some groups; grouping by it everywhere would change that.
   const inSets = new Set<string>();
   for (const node of groups) if (as(node, "GroupingSet")) collectColumns(node, inSets);
   const added: { texts: string[]; nodes: Wrapped[] } = { texts: [], nodes: [] };
   for (const item of keyed) {
+    const columns = [...simple.map(({ parts }) => parts), ...everywhere];
     const grouped = new Set(
-      simple.filter(({ parts }) => means(item, parts, items)).map(({ parts }) => parts.at(-1)!),
+      columns.filter((parts) => means(item, parts, items)).map((parts) => parts.at(-1)!),
     );
     if (!item.view!.relation.primaryKey.every((column) => grouped.has(column))) continue;
     for (const name of usedColumns(select, item, items)) {
@@ -59,6 +62,23 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
   if (added.nodes.length === 0) return;
   source.insert(beforeParentheses(source.text, source.index(first.at)), `${added.texts.join(", ")}, `);
   select["groupClause"] = [...groups.slice(0, first.index), ...added.nodes, ...groups.slice(first.index)];
+}
+
+/** The columns that each of the sets of GROUPING SETS has; ROLLUP and CUBE have a set without any. */
+function inEverySet(node: unknown, targets: readonly unknown[], items: readonly Item[]): string[][] {
+  const set = as(node, "GroupingSet");
+  if (set?.["kind"] !== "GROUPING_SET_SETS") return [];
+  const sets = list(set["content"]).map((member) => {
+    if (as(member, "GroupingSet")) return inEverySet(member, targets, items);
+    const row = as(member, "RowExpr");
+    return (row ? list(row["args"]) : [member]).flatMap((part) => {
+      const parts = groupedColumn(part, targets, items);
+      return parts ? [parts] : [];
+    });
+  });
+  const [first = [], ...rest] = sets;
+  const key = (parts: readonly string[]) => JSON.stringify(parts);
+  return first.filter((parts) => rest.every((other) => other.some((one) => key(one) === key(parts))));
 }
 
 /** A table whose whole primary key the task shows as it is. */

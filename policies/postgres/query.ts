@@ -21,6 +21,7 @@ import {
   sample,
   settingsFunction,
 } from "./relations.ts";
+import { fieldOfRow } from "./row-fields.ts";
 import { type Item, NO_NAMES, type Scope } from "./scope.ts";
 import type { Source } from "./source.ts";
 import { as, type Fields, list, location, names, text, typeOf, type Wrapped } from "./tree.ts";
@@ -145,6 +146,7 @@ export class QueryWalker {
       case "ColumnRef":
         return column(this, fields, scope);
       case "A_Indirection":
+        if (fieldOfRow(this, fields, scope, holder)) return this.node(holder, scope);
         for (const item of list(fields["indirection"])) {
           const name = text(item);
           if (name !== null) field(this, name, null, location(as(fields["arg"], "ColumnRef") ?? {}));

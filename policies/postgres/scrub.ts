@@ -67,7 +67,12 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
   if (ANALYSIS.test(code)) out["M"] = message.replaceAll(/\bpg_catalog\.(?=\w)/g, "");
   const context = fields["W"]?.replace(OWN_BLOCK, "") || undefined;
   const inFunction = context !== undefined || fields["q"] !== undefined;
-  if (ANALYSIS.test(code) && !inFunction) return { ...out, ...pick(fields, ["D", "H"]) };
+  if (ANALYSIS.test(code) && !inFunction) {
+    const H =
+      "A whole row is a record here: name its column where the table is read, as in (t).column or t.column.";
+    const record = / in record data type$/.test(message) ? { H } : {};
+    return { ...out, ...pick(fields, ["D", "H"]), ...record };
+  }
   if (AUTHORED.test(code) || (inFunction && /function/i.test(context ?? "function")))
     out["M"] = standIn(code);
   return out;

@@ -96,10 +96,13 @@ function isPinnedPath(values: readonly string[]): boolean {
   return parts.length === 1 || (parts.length === 2 && parts[1] === SEARCH_PATH[1]);
 }
 
+/** The task's, so they go back to what it says (pins.ts). */
+const TIMEOUTS = new Set(["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]);
+
 /** Whether RESET may put a setting back: to the value of the session's start, so to the pin where there is one. */
 export function mayReset(name: string): boolean {
   const key = name.toLowerCase();
-  return key === "search_path" || Object.hasOwn(SETTABLE, key);
+  return key === "search_path" || TIMEOUTS.has(key) || Object.hasOwn(SETTABLE, key);
 }
 
 /** Whether SHOW and current_setting may read it. */

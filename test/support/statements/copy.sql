@@ -234,7 +234,6 @@ SELECT chr(length(ssn)*1000000) FROM customers WHERE id=1
 SELECT array_fill(1, ARRAY[length(email)*100000000]) FROM customers WHERE id=1
 SELECT (ARRAY[1,2])[ssn::int] FROM customers WHERE id=1
 SELECT format('%' || ssn, 1) FROM customers WHERE id=1
-SELECT pg_input_is_valid('1', ssn) FROM customers WHERE id=1
 SELECT to_regclass(ssn) FROM customers WHERE id=1
 SELECT make_date(length(ssn),length(email),99) FROM customers WHERE id=1
 SELECT factorial(length(email)*10000) FROM customers WHERE id=1

@@ -689,3 +689,4 @@ SELECT token FROM U&"secret\0073"
 SELECT U&"\0067et_ssn"(1)
 TABLE U&"secret!0073" UESCAPE '!'
 SELECT c.U&"\006ceak" FROM orders c
+SELECT pg_input_is_valid('1', ssn) FROM customers WHERE id=1
