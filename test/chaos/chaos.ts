@@ -23,6 +23,8 @@ export interface ChaosOptions {
   readonly kinds?: readonly string[];
   /** How long faults last, as a part of what they last otherwise. */
   readonly pace?: number;
+  /** So many statements are answered before each fault, so that it hits sessions at work: instead of waiting for `every`. */
+  readonly load?: number;
   /** How long recordings may take to become whole afterwards, milliseconds. */
   readonly patience: number;
   say(line: string): void;
@@ -46,6 +48,9 @@ export function seeded(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** When clients get no answers for so long, the next fault comes all the same, milliseconds. */
+const WORK_MS = 15_000;
 
 /** Load and faults for `ms`, then mending and the proof. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -198,16 +203,23 @@ async function breakThings(
   const names = options.kinds ?? Object.keys(kinds);
   const made: Record<string, number> = {};
   const end = Date.now() + options.ms;
+  /** Waits for the time, or for the work, between two faults. */
+  const atWork = async (): Promise<void> => {
+    if (options.load === undefined) return sleep(between(options.every / 2, options.every));
+    const enough = load.answered() + options.load;
+    const late = Date.now() + WORK_MS;
+    while (load.answered() < enough && Date.now() < late) await sleep(20);
+  };
   // Each kind once before chance decides: a short run has them all.
   const queue = options.kinds ? [...names] : [...names].sort(() => random() - 0.5);
   while (Date.now() < end || queue.length > 0) {
-    await sleep(between(options.every / 2, options.every));
+    await atWork();
     const name = queue.shift() ?? names[Math.floor(random() * names.length)]!;
     options.say(`${name} (${load.answered()} statements answered)`);
     await kinds[name]!();
     made[name] = (made[name] ?? 0) + 1;
   }
-  await sleep(options.every / 2);
+  await atWork();
   return { made, storeFaults };
 }
 

@@ -67,14 +67,17 @@ async function assemble(
   durability: Durability,
 ): Promise<Parts> {
   const statements = join(folder, "statements");
-  const server = await database(statements);
+  // All that does not need each other, at the same time.
+  const starting = [database(statements), startProvider(), policies(durability), freePort()] as const;
+  const [server, provider, bundle, port] = await Promise.all(starting).catch(async (error: unknown) => {
+    await starting[0].then((one) => one.stop()).catch(() => undefined);
+    throw error;
+  });
   stops.push(() => server.stop());
-  const provider = await startProvider();
   stops.push(
     () => provider.server.closeAllConnections(),
     () => provider.server.close(),
   );
-  const port = await freePort();
   const cable = await startCable(port);
   stops.push(() => cable.stop());
   const signing = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
@@ -90,7 +93,7 @@ async function assemble(
     ],
     adminGroups: ["admins"],
     signingKey: await exportJWK(signing.privateKey),
-    policies: JSON.stringify(await policies(durability)),
+    policies: JSON.stringify(bundle),
   };
   let edge: ChildProcess | null = null;
   let connector: ChildProcess | null = null;

@@ -76,9 +76,17 @@ export async function prove(parts: Parts, patience: number): Promise<Proof> {
   const end = Date.now() + patience;
   let recorded = 0;
   const seen = new Map<string, string>();
+  // A few at a time: most of it is waiting.
+  const waiting = sessions.map(({ id }) => id);
+  const read = new Map<string, Awaited<ReturnType<typeof whole>>>();
+  const worker = async (): Promise<void> => {
+    for (let id = waiting.shift(); id !== undefined; id = waiting.shift())
+      read.set(id, await whole(get, id, end, reached.has(id)));
+  };
+  await Promise.all([worker(), worker(), worker(), worker()]);
   for (const { id } of sessions) {
     const asked = reached.get(id) ?? [];
-    const recording = await whole(get, id, end, asked.length > 0);
+    const recording = read.get(id) ?? null;
     if (recording === null || "state" in recording) {
       // A session that never came to its database has no recording.
       if (asked.length > 0)
@@ -124,6 +132,9 @@ async function allSessions(get: (path: string) => Promise<Response>): Promise<Se
 
 type Read = { readonly ok: true; readonly tags: string[] } | { readonly ok: false; readonly message: string };
 
+/** A session that is over for so long without a segment, and never came to its database, has none. */
+const NEVER_MS = 2_000;
+
 /** The recording once it has its end; null when it does not come. */
 async function whole(
   get: (path: string) => Promise<Response>,
@@ -138,10 +149,10 @@ async function whole(
       segments: { sequence: number }[];
       final: string | null;
     };
-    if (row.ended !== null && list.final !== null) return read(get, id, list.segments);
+    if (row.ended !== null && list.final !== null) return readWhole(get, id, list.segments);
     // One that never came to its database may have none; any other is waited for.
     const never = !reached && list.segments.length === 0;
-    if (row.ended !== null && never && Date.now() > row.ended + 5_000) return null;
+    if (row.ended !== null && never && Date.now() > row.ended + NEVER_MS) return null;
     if (Date.now() > end) {
       return { state: `${list.segments.length} segments, end ${list.final}, session ended ${row.end_code}` };
     }
@@ -149,7 +160,7 @@ async function whole(
   }
 }
 
-async function read(
+async function readWhole(
   get: (path: string) => Promise<Response>,
   id: string,
   segments: readonly { sequence: number }[],
