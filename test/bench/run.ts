@@ -9,11 +9,13 @@ import { join } from "node:path";
 import { decisions } from "./decisions.ts";
 import { kubernetes } from "./kubernetes.ts";
 import { Lab, Stops } from "./lab.ts";
+import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { pgbench } from "./pgbench.ts";
 import { recording } from "./recording.ts";
 import { putSection, type Report, reportText } from "./report.ts";
 import { revocation } from "./revocation.ts";
+import { sealing } from "./sealing.ts";
 import { sql } from "./sql.ts";
 import { walls } from "./walls.ts";
 
@@ -25,6 +27,8 @@ const PARTS: Readonly<Record<string, (lab: Lab) => Promise<Report>>> = {
   revocation,
   decisions,
   recording,
+  sealing,
+  log,
   kubernetes,
 };
 const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
