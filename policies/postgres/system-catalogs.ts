@@ -13,11 +13,12 @@ pg_aggregate pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_
 pg_available_extensions pg_cast pg_class pg_collation pg_constraint pg_conversion pg_database pg_default_acl
 pg_depend pg_description pg_enum pg_event_trigger pg_extension pg_foreign_data_wrapper pg_foreign_server
 pg_foreign_table pg_group pg_index pg_indexes pg_inherits pg_init_privs pg_language pg_largeobject_metadata
-pg_matviews pg_namespace pg_opclass pg_operator pg_opfamily pg_parameter_acl pg_partitioned_table pg_policies
+pg_locks pg_matviews pg_namespace pg_opclass pg_operator pg_opfamily pg_parameter_acl pg_partitioned_table pg_policies
 pg_policy pg_proc pg_publication pg_publication_namespace pg_publication_rel pg_publication_tables pg_range
 pg_rewrite pg_roles pg_rules pg_seclabel pg_seclabels pg_sequence pg_sequences pg_settings pg_shdepend
 pg_shdescription pg_shseclabel pg_stat_activity pg_stat_all_indexes pg_stat_all_tables pg_stat_database
-pg_stat_gssapi pg_stat_ssl pg_stat_sys_indexes pg_stat_sys_tables pg_stat_user_indexes pg_stat_user_tables
+pg_stat_gssapi pg_stat_ssl pg_stat_sys_indexes pg_stat_sys_tables pg_stat_user_functions pg_stat_user_indexes
+pg_stat_user_tables
 pg_statio_all_indexes pg_statio_all_sequences pg_statio_all_tables pg_statio_sys_tables pg_statio_user_indexes
 pg_statio_user_sequences pg_statio_user_tables pg_statistic_ext pg_subscription pg_subscription_rel pg_tables
 pg_tablespace pg_timezone_abbrevs pg_timezone_names pg_transform pg_trigger pg_ts_config pg_ts_config_map
@@ -36,6 +37,34 @@ sql_features sql_implementation_info sql_parts sql_sizing table_constraints tabl
 triggered_update_columns triggers udt_privileges usage_privileges user_defined_types view_column_usage
 view_routine_usage view_table_usage views
 `);
+
+/** Catalogs that tools ask for and no task may read, and what they hold. */
+const REFUSED_CATALOGS: readonly (readonly [what: string, names: ReadonlySet<string>])[] = [
+  [
+    "passwords or connection strings",
+    words("pg_authid pg_shadow pg_user_mapping pg_user_mappings user_mapping_options"),
+  ],
+  [
+    "values of rows",
+    words("pg_statistic pg_statistic_ext_data pg_stats pg_stats_ext pg_stats_ext_exprs pg_largeobject"),
+  ],
+  [
+    "what belongs to other sessions or servers",
+    words(`pg_cursors pg_prepared_statements pg_prepared_xacts pg_replication_origin pg_replication_origin_status
+      pg_replication_slots pg_stat_archiver pg_stat_progress_analyze pg_stat_progress_vacuum pg_stat_replication
+      pg_stat_replication_slots pg_stat_subscription pg_stat_wal_receiver pg_stat_statements`),
+  ],
+  [
+    "the server's settings and files",
+    words(`pg_backend_memory_contexts pg_config pg_db_role_setting pg_file_settings pg_hba_file_rules
+      pg_ident_file_mappings pg_shmem_allocations`),
+  ],
+];
+
+/** What a catalog holds that no task may see, in words; null when it is none of those. */
+export function whyRefused(name: string): string | null {
+  return REFUSED_CATALOGS.find(([, set]) => set.has(name))?.[0] ?? null;
+}
 
 /** How a catalog is shown in part: columns that are always NULL or empty, and which rows. */
 export interface PartialCatalog {
@@ -66,6 +95,7 @@ const PARTIAL: readonly PartialCatalog[] = [
     blank: { query: "''", client_addr: "NULL", client_hostname: "NULL", client_port: "NULL" },
     where: OWN_SESSION,
   },
+  { schema: "pg_catalog", name: "pg_locks", blank: {}, where: OWN_SESSION },
   { schema: "pg_catalog", name: "pg_stat_ssl", blank: {}, where: OWN_SESSION },
   { schema: "pg_catalog", name: "pg_stat_gssapi", blank: {}, where: OWN_SESSION },
   {

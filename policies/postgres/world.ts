@@ -6,6 +6,7 @@ import { qualified, quoteName } from "./names.ts";
 import type { Parser } from "./parser.ts";
 import type { Refusal } from "./refusal.ts";
 import { SEARCH_PATH } from "./settings.ts";
+import { whyRefused } from "./system-catalogs.ts";
 import type { Fields } from "./tree.ts";
 import { TaskRelations, type TaskView } from "./views.ts";
 
@@ -106,6 +107,12 @@ export class World {
           .map((rule) => qualified(rule.schema, rule.relation)),
       ),
     ];
+    const held = system || place.schema === "pg_catalog" || !place.schema ? whyRefused(place.name) : null;
+    if (held !== null) {
+      const hint = `${place.name} holds ${held}: no task may read it.`;
+      const message = `task ${this.task.name} does not grant ${verb} on ${name}`;
+      return ["RELATION_NOT_GRANTED", message, { at, hint, rule: this.task.at }];
+    }
     const hint =
       granted.length > 0
         ? `The task may ${verb} ${granted.join(", ")}.`
