@@ -205,13 +205,28 @@ export const MAX_JOINED_RECORDS = 64 * 1024;
  * the records as `recordLines` reads them, then the data, which they come before. One message instead of two: each
  * costs both ends a system call.
  */
-export function joinFrame(records: Uint8Array | null, data: Uint8Array): Uint8Array {
-  const length = records?.length ?? 0;
+export function joinFrame(records: readonly Uint8Array[], data: Uint8Array): Uint8Array {
+  const length = recordsSize(records);
   const message = new Uint8Array(4 + length + data.length);
-  new DataView(message.buffer).setUint32(0, length);
-  if (records) message.set(records, 4);
+  message[0] = length >>> 24;
+  message[1] = length >>> 16;
+  message[2] = length >>> 8;
+  message[3] = length;
+  let at = 4;
+  for (const record of records) {
+    if (at > 4) message[at++] = 0x0a;
+    message.set(record, at);
+    at += record.length;
+  }
   message.set(data, 4 + length);
   return message;
+}
+
+/** Bytes of these records as lines of one message. */
+export function recordsSize(records: readonly Uint8Array[]): number {
+  let size = Math.max(0, records.length - 1);
+  for (const { length } of records) size += length;
+  return size;
 }
 
 /** The records and the data of such a message, as views; null when it is none. */

@@ -119,20 +119,21 @@ export class RelayWindow {
 }
 
 /**
- * Sends bytes as data frames within a window, keeping order with control messages; what has no credit yet
- * waits. Credit messages of the other direction do not belong here: send those at once.
+ * Sends bytes as data frames within a window, keeping order with control messages (texts, unless the owner has another
+ * form for them); what has no credit yet waits. Credit messages of the other direction do not belong here: send those
+ * at once.
  */
-export class FramedSender {
+export class FramedSender<Control extends string | object = string> {
   readonly window: SendWindow;
-  readonly #emit: (message: Uint8Array | string) => void;
+  readonly #emit: (message: Uint8Array | Control) => void;
   readonly #frame: number;
   /** Data and control messages in order; `#head` is the first one that still waits. */
-  #queue: (Uint8Array | string)[] = [];
+  #queue: (Uint8Array | Control)[] = [];
   #head = 0;
   #queued = 0;
 
   constructor(
-    emit: (message: Uint8Array | string) => void,
+    emit: (message: Uint8Array | Control) => void,
     window: SendWindow = new SendWindow(),
     frame: number = MAX_DATA_FRAME,
   ) {
@@ -167,9 +168,9 @@ export class FramedSender {
   }
 
   /** Sends a control message after the data before it. */
-  control(text: string): void {
-    if (this.#head < this.#queue.length) this.#queue.push(text);
-    else this.#emit(text);
+  control(message: Control): void {
+    if (this.#head < this.#queue.length) this.#queue.push(message);
+    else this.#emit(message);
   }
 
   /** The peer granted credit: sends what waited. False when it granted more than it received. */
@@ -177,7 +178,7 @@ export class FramedSender {
     if (!this.window.grant(bytes)) return false;
     while (this.#head < this.#queue.length) {
       const next = this.#queue[this.#head]!;
-      if (typeof next === "string") {
+      if (!(next instanceof Uint8Array)) {
         this.#emit(next);
       } else {
         const sent = this.#send(next);

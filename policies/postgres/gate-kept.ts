@@ -39,6 +39,8 @@ export interface Kept {
 export class KeptStatements {
   readonly #texts = new Map<string, Kept | null>();
   readonly #keepable = new WeakMap<StatementDecision, boolean>();
+  /** The last key of a decision: the same string again has its hash already. */
+  readonly #keys = new WeakMap<StatementDecision, { readonly types: string; readonly key: string }>();
   /** Those that the server may still have. */
   readonly #live = new Set<Kept>();
   #made = 0;
@@ -50,7 +52,7 @@ export class KeptStatements {
    */
   find(decision: StatementDecision, types: readonly number[]): Kept | null {
     if (this.#off || !this.#mayKeep(decision)) return null;
-    const key = `${types.join()} ${decision.rewritten}`;
+    const key = this.#keyOf(decision, types.join());
     const known = this.#texts.get(key);
     if (known && !known.gone) return known.ready ? known : null;
     if (known === undefined) {
@@ -90,6 +92,14 @@ export class KeptStatements {
   stop(): void {
     this.forget();
     this.#off = true;
+  }
+
+  #keyOf(decision: StatementDecision, types: string): string {
+    const last = this.#keys.get(decision);
+    if (last?.types === types) return last.key;
+    const key = `${types} ${decision.rewritten}`;
+    this.#keys.set(decision, { types, key });
+    return key;
   }
 
   #mayKeep(decision: StatementDecision): boolean {

@@ -176,15 +176,13 @@ export class GateSession {
       if (decision.relations.some((name) => name.startsWith("pg_temp."))) this.newestOrigin = this.newestOid;
       this.#lookups += lookups;
     }
-    this.record({
-      t: "statement",
-      n,
-      protocol,
-      text: boundedText(recordedText(text, decision)),
-      ...(params && params.length > 0 ? { params } : {}),
-      decision: recordedDecision(text, decision, refused),
-      at,
-    });
+    const recorded = refused || !decision ? recordedOf(text, decision, refused) : allowedOf(text, decision);
+    const { text: kept, decision: told } = recorded;
+    this.record(
+      params && params.length > 0
+        ? { t: "statement", n, protocol, text: kept, params, decision: told, at }
+        : { t: "statement", n, protocol, text: kept, decision: told, at },
+    );
     return { n, decision, index: 0, rows: 0, bytes: 0, startedAt: at, tag: null, error: null };
   }
 
@@ -291,6 +289,30 @@ function countsOf({ statements }: StatementDecision): { counted: number; lookups
     if (lookup) lookups += 1;
   }
   return { counted, lookups };
+}
+
+/** What is written down of a text and its decision. */
+interface Recorded {
+  readonly text: string;
+  readonly decision: RecordedDecision;
+}
+
+const allowed = new WeakMap<StatementDecision, Recorded & { readonly of: string }>();
+
+/** The same objects for a text that comes again: whoever makes something of them can keep that. */
+function allowedOf(text: string, decision: StatementDecision): Recorded {
+  const known = allowed.get(decision);
+  if (known?.of === text) return known;
+  const recorded = { of: text, ...recordedOf(text, decision, null) };
+  allowed.set(decision, recorded);
+  return recorded;
+}
+
+function recordedOf(text: string, decision: StatementDecision | null, refused: Refusal | null): Recorded {
+  return {
+    text: boundedText(recordedText(text, decision)),
+    decision: recordedDecision(text, decision, refused),
+  };
 }
 
 function recordedDecision(

@@ -47,9 +47,16 @@ export class SessionAudit {
   }
 }
 
+const keys = new WeakMap<object, { readonly text: string; readonly key: string }>();
+
 /** Null for a text that is too long to be kept, and for a lookup: each is a guess at a hidden value. */
 function keyOf({ text, decision }: Extract<GateEvent, { t: "statement" }>): string | null {
-  return text.length <= MAX_TEXT && !decision.lookup ? `${decision.reason} ${text}` : null;
+  if (text.length > MAX_TEXT || decision.lookup) return null;
+  const last = keys.get(decision);
+  if (last?.text === text) return last.key;
+  const key = `${decision.reason} ${text}`;
+  keys.set(decision, { text, key });
+  return key;
 }
 
 /** Whether events have the texts of statements: not where the rows are not recorded, nor where only auditors may read. */

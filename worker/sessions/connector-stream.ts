@@ -8,14 +8,13 @@ import type { RecordingRoots, RootMark } from "../../wire/recording.ts";
 import {
   encodeControl,
   FramedSender,
-  isRecord,
   joinFrame,
   MAX_DATA_FRAME,
   MAX_JOINED_RECORDS,
-  recordLines,
 } from "../../wire/tunnel.ts";
+import { Records, recordLine } from "./records.ts";
 
-/** Characters of records that are gathered into one message; a longer one goes alone. */
+/** Bytes of records that are gathered into one message; a longer one goes alone. */
 const MAX_GATHERED = 64 * 1024;
 
 /** What the connector has on its disk for sure, of either direction. */
@@ -28,27 +27,25 @@ export interface Answered {
 const MAX_SENT = 256;
 
 export class ConnectorStream {
-  readonly #sender: FramedSender;
-  readonly #encoder = new TextEncoder();
+  readonly #sender: FramedSender<string | Records>;
   #parts: Uint8Array[] = [];
   #size = 0;
-  /** Records that were not given to the sender yet, and their characters. */
-  #records: string[] = [];
+  /** Records that were not given to the sender yet, and their bytes. */
+  #records: Uint8Array[] = [];
   #recordsSize = 0;
   /** Whether one of them is due now, not only with the next data. */
   #due = false;
   #queuedRecords = 0;
-  /** The newest statement among the records that wait, and of each message of them that was given to the sender. */
+  /** The newest statement among them. */
   #newest = 0;
-  readonly #given: number[] = [];
   /** The root after the messages that brought statements which have no outcome yet, by the newest of them. */
   #sent: (Answered & { readonly n: number })[] = [];
   #answered: Answered | null = null;
 
   readonly #roots: RecordingRoots;
   readonly #send: (message: string | Uint8Array) => void;
-  /** Records that wait for the data of the same turn, as text and as bytes. */
-  #held: { readonly text: string; readonly bytes: Uint8Array } | null = null;
+  /** Records that wait for the data of the same turn. */
+  #held: Records | null = null;
 
   constructor(roots: RecordingRoots, send: (message: string | Uint8Array) => void) {
     this.#roots = roots;
@@ -56,33 +53,25 @@ export class ConnectorStream {
     this.#sender = new FramedSender((message) => this.#emit(message));
   }
 
-  #emit(message: string | Uint8Array): void {
+  #emit(message: string | Records | Uint8Array): void {
     const { frontend } = this.#roots;
-    if (typeof message !== "string") {
+    if (message instanceof Uint8Array) {
       frontend.add("frontend", message);
-      const frame = joinFrame(this.#held?.bytes ?? null, message);
+      const frame = joinFrame(this.#held?.lines ?? [], message);
       this.#held = null;
       this.#send(frame);
       return;
     }
     this.#letGo();
-    if (!isRecord(message)) {
+    if (typeof message === "string") {
       this.#send(message);
       return;
     }
-    this.#queuedRecords -= message.length;
-    const bytes = this.#encoder.encode(message);
-    for (const line of recordLines(bytes)!) frontend.add("event", line);
-    this.#note(this.#given.shift() ?? 0);
-    if (bytes.length <= MAX_JOINED_RECORDS) this.#held = { text: message, bytes };
-    else this.#send(message);
-  }
-
-  /** Sends records that no data took along. */
-  #letGo(): void {
-    const held = this.#held;
-    this.#held = null;
-    if (held) this.#send(held.text);
+    this.#queuedRecords -= message.size;
+    for (const line of message.lines) frontend.add("event", line);
+    this.#note(message.newest);
+    if (message.size <= MAX_JOINED_RECORDS) this.#held = message;
+    else this.#send(message.text);
   }
 
   /**
@@ -91,6 +80,13 @@ export class ConnectorStream {
    */
   get answered(): Answered | null {
     return this.#answered;
+  }
+
+  /** Sends records that no data took along. */
+  #letGo(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held) this.#send(held.text);
   }
 
   #note(n: number): void {
@@ -110,7 +106,7 @@ export class ConnectorStream {
     return this.#sender.level;
   }
 
-  /** Characters of records that wait: behind data, or for the next data. */
+  /** Bytes of records that wait: behind data, or for the next data. */
   get queuedRecords(): number {
     return this.#queuedRecords + this.#recordsSize;
   }
@@ -132,10 +128,10 @@ export class ConnectorStream {
    * How a statement ended is not waited for by anything, so it may go with what is sent next.
    */
   record(event: GateEvent): void {
-    const text = encodeControl({ t: "record", event: event as unknown as Record<string, unknown> });
-    if (this.#recordsSize + text.length > MAX_GATHERED) this.#giveRecords();
-    this.#records.push(text);
-    this.#recordsSize += text.length;
+    const line = recordLine(event);
+    if (this.#recordsSize + line.length > MAX_GATHERED) this.#giveRecords();
+    this.#records.push(line);
+    this.#recordsSize += line.length;
     if (event.t !== "outcome") this.#due = true;
     if (event.t === "statement") this.#newest = event.n;
     // What the server discarded need not have reached it.
@@ -176,14 +172,13 @@ export class ConnectorStream {
 
   #giveRecords(): void {
     if (this.#records.length === 0) return;
-    const text = this.#records.join("\n");
+    const records = new Records(this.#records, this.#newest);
     this.#records = [];
     this.#recordsSize = 0;
     this.#due = false;
-    this.#queuedRecords += text.length;
-    this.#given.push(this.#newest);
+    this.#queuedRecords += records.size;
     this.#newest = 0;
-    this.#sender.control(text);
+    this.#sender.control(records);
   }
 
   /** The connector granted credit. False when it granted more than it received. */
