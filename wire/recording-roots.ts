@@ -1,8 +1,10 @@
 /**
  * The running roots of a recording, one a direction: what edge and connector each compute over the same messages.
  *
- * A message is written as kind (uint8), length (uint32, big-endian) and content: its bytes when it is an `event` of at
- * most `INLINE` of them, else their SHA-256, so that a frame can be left out of a recording and still be counted.
+ * A message is written as kind (uint8), length (uint32, big-endian) and content: its bytes when it is an `event` or a
+ * `backend` frame of at most `INLINE` of them, else their SHA-256. A frame that is left out of a recording is counted by
+ * its SHA-256 on both sides: all `frontend` frames, one of which may have a secret in it, and the `backend` frames of a
+ * recording without results.
  * Written messages are gathered; after a message that makes them `FOLD` bytes or more they are folded, which means
  * hashed together with what was folded before:
  * folded₀ = SHA-256("wicket.recording.v2" ‖ session id ‖ direction), foldedᵢ₊₁ = SHA-256(foldedᵢ ‖ gathered).
@@ -17,7 +19,7 @@ export type Direction = "frontend" | "backend";
 /** What an entry of a recording is called that counts in a root, and its byte. */
 const KINDS = { event: 1, frontend: 2, backend: 3 } as const;
 
-/** Longest `event` that is written as it is, bytes. */
+/** Longest message that is written as it is, bytes. */
 export const INLINE = 2048;
 /** Bytes of messages, as they are written, that are hashed together. */
 export const FOLD = 8192;
@@ -103,10 +105,11 @@ export class RunningRoot {
 
   /** Adds one message. Throws RangeError when only the root is known. */
   add(kind: "event" | "frontend" | "backend", bytes: Uint8Array): void {
-    this.#add(KINDS[kind], bytes.length, kind === "event" && bytes.length <= INLINE ? bytes : sha256(bytes));
+    const inline = kind !== "frontend" && bytes.length <= INLINE;
+    this.#add(KINDS[kind], bytes.length, inline ? bytes : sha256(bytes));
   }
 
-  /** Adds one message of which only hash and length are known. */
+  /** Adds one message by its hash and length: one that is left out of the recording. */
   addHashed(kind: "frontend" | "backend", hashed: Uint8Array, length: number): void {
     this.#add(KINDS[kind], length, hashed);
   }

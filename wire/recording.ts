@@ -6,7 +6,7 @@
  * length are kept), or `note` (a fact of the connector's own, JSON; on no socket, so in no root).
  *
  * Both parties keep two running roots, one a direction, over the same messages (recording-roots.ts). An elided entry
- * counts as the frame it stands for.
+ * counts there by its hash.
  *
  * A segment is "WGR1", the header's length (uint32), the header (JSON), then entries: kind (uint8),
  * milliseconds since the header's `from` (uint32), length (uint32), bytes. Integers are big-endian. The entries may

@@ -3,6 +3,7 @@
  * decision are most of the record and the same each time: they are written once.
  */
 import type { GateEvent } from "../../policies/postgres/gate.ts";
+import { concat } from "../../wire/postgres/cursor.ts";
 import { encodeControl, recordsSize } from "../../wire/tunnel.ts";
 
 const encoder = new TextEncoder();
@@ -14,17 +15,26 @@ const ends = new WeakMap<object, { readonly text: string; readonly bytes: Uint8A
 /** One fact as a `record` message, without a line break in it. */
 export function recordLine(event: GateEvent): Uint8Array {
   if (event.t !== "statement") {
-    return encoder.encode(encodeControl({ t: "record", event: event as unknown as Record<string, unknown> }));
+    return encoded(encodeControl({ t: "record", event: event as unknown as Record<string, unknown> }), none);
   }
   const { n, protocol, params, at } = event;
   const given = params === undefined ? "" : `,"params":${JSON.stringify(params)}`;
   const start = `{"t":"record","event":{"t":"statement","n":${n},"protocol":"${protocol}","at":${at}${given}`;
-  const end = endOf(event);
-  // A character takes three bytes at most; nearly always one.
-  const line = new Uint8Array(start.length * (given === "" ? 1 : 3) + end.length);
-  const { written } = encoder.encodeInto(start, line);
-  line.set(end, written);
-  return line.subarray(0, written + end.length);
+  return encoded(start, endOf(event));
+}
+
+const none = new Uint8Array(0);
+
+/** The text in UTF-8 and these bytes after it. Short texts without other characters are quicker written here. */
+function encoded(text: string, end: Uint8Array): Uint8Array {
+  const line = new Uint8Array(text.length + end.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return concat([encoder.encode(text), end]);
+    line[i] = code;
+  }
+  line.set(end, text.length);
+  return line;
 }
 
 function endOf({ text, decision }: Extract<GateEvent, { t: "statement" }>): Uint8Array {

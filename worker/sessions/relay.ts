@@ -13,6 +13,7 @@ import {
 } from "../../policies/postgres/gate.ts";
 import { scrubber } from "../../policies/postgres/scrub.ts";
 import { RecordingRoots } from "../../wire/recording.ts";
+import { sha256 } from "../../wire/sha256.ts";
 import {
   encodeControl,
   FramedSender,
@@ -38,6 +39,7 @@ export class PostgresRelay {
   /** Over what crosses the connector's socket, as the connector counts it too. */
   readonly roots: RecordingRoots;
   readonly #options: RelayOptions;
+  readonly #full: boolean;
   readonly #gate: PostgresGate;
   readonly #toConnector: ConnectorStream;
   readonly #toClient: FramedSender;
@@ -64,6 +66,7 @@ export class PostgresRelay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#full = options.task.recording.level === "full";
     this.roots = new RecordingRoots(options.session);
     this.#lastActive = options.clock();
     this.#toConnector = new ConnectorStream(this.roots, (message) => this.#sendConnector(message));
@@ -268,7 +271,9 @@ export class PostgresRelay {
       this.#violated("connector", "CREDIT_EXCEEDED", "more was sent than was granted");
       return;
     }
-    this.roots.add("backend", bytes);
+    // The connector keeps the hash alone where the task records no results.
+    if (this.#full) this.roots.add("backend", bytes);
+    else this.roots.backend.addHashed("backend", sha256(bytes), bytes.length);
     const owed = !this.#gate.idle;
     this.#gate.fromServer(bytes);
     if (owed) this.#lastActive = this.#options.clock();
