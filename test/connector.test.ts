@@ -141,7 +141,7 @@ describe("a session", () => {
     await client.end();
     const segments = await recorded(session);
     expect(verifyChain(session, segments)).toMatchObject({ ok: true });
-    expect(segments.length).toBeGreaterThan(5);
+    expect(segments.length).toBeGreaterThan(3);
     // Rows that repeat take a small part of their size in the store.
     expect(segments.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(5_000_000);
     const first = readSegment(segments[0]!);
