@@ -11,6 +11,7 @@ import {
   requestHeaderNames,
 } from "../../wire/http/headers.ts";
 import { heldText } from "./held-text.ts";
+import { httpHint } from "./http-hints.ts";
 import { AnswerKeeper, isTextType, keepAsked } from "./request-bodies.ts";
 import { ChannelError } from "./request-channel.ts";
 import {
@@ -18,6 +19,7 @@ import {
   faultOf,
   HOLD_PATIENCE,
   headerOf,
+  isEncoded,
   passHeaders,
   type RequestHost,
   type RequestLedger,
@@ -134,6 +136,8 @@ async function forward(
     ([name]) => tree === null || !["range", "if-none-match", "if-modified-since", "accept"].includes(name),
   );
   if (tree !== null) headers.push(["accept", "application/json"]);
+  // What is compressed cannot be masked, and is not kept in a recording that anybody can read.
+  headers.push(["accept-encoding", "identity"]);
   if (body.length > 0) headers.push(["content-length", String(body.length)]);
   const channel = await host.channel();
   const text = `${permit.method} ${permit.target}`;
@@ -170,6 +174,9 @@ async function forward(
   const out = passHeaders(answer, answerHeaderNames);
   if (status < 200 || (status >= 300 && status < 400 && status !== 304)) {
     return withhold("TARGET_REDIRECT", "the target answered with a redirect, which is not followed");
+  }
+  if (isEncoded(answer)) {
+    return withhold("ANSWER_ENCODED", "the target compressed its answer, although it was asked not to");
   }
   const empty = status === 204 || status === 304 || permit.method === "HEAD";
   if (!empty && filter !== null && !isJson(headerOf(answer, "content-type"))) {
@@ -224,5 +231,6 @@ export function problem(
   rule: string | null,
 ): Response {
   const headers = { "content-type": "application/problem+json", "cache-control": "no-store" };
-  return new Response(JSON.stringify({ status, code, message, hint, rule }), { status, headers });
+  const next = hint ?? httpHint(code);
+  return new Response(JSON.stringify({ status, code, message, hint: next, rule }), { status, headers });
 }

@@ -13,6 +13,7 @@ import {
   concat,
   exchange,
   headerOf,
+  isEncoded,
   passHeaders,
   type RequestHost,
   type RequestLedger,
@@ -123,6 +124,9 @@ export async function forwardKubernetes(
   // K6: a redirect is followed by nobody. A 1xx cannot be the end of an answer.
   if (status < 200 || (status >= 300 && status < 400)) {
     return withhold("TARGET_REDIRECT", "the API server answered with a redirect, which is not followed");
+  }
+  if (isEncoded(answer)) {
+    return withhold("ANSWER_ENCODED", "the API server compressed its answer, although nobody asked it to");
   }
   if (status >= 400) {
     const error = await readAnswer(answer, MAX_ERROR);

@@ -177,6 +177,12 @@ export function headerOf(answer: ChannelAnswer, name: string): string | null {
   return answer.head.headers.find(([key]) => key === name)?.[1] ?? null;
 }
 
+/** Whether an answer is compressed: nothing here reads that. */
+export function isEncoded(answer: ChannelAnswer): boolean {
+  const encoding = headerOf(answer, "content-encoding")?.trim().toLowerCase();
+  return encoding !== undefined && encoding !== "" && encoding !== "identity";
+}
+
 /** Headers of an answer that may pass, besides `cache-control: no-store`. */
 export function passHeaders(answer: ChannelAnswer, names: readonly string[]): Headers {
   const headers = new Headers({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
