@@ -13,7 +13,7 @@ import { syncFolder, writePrivate } from "./identity.ts";
 import { journalHead } from "./journal.ts";
 
 /** What may wait is written after this at the latest, milliseconds. */
-const SOON_MS = 50;
+const SOON_MS = 100;
 
 export class RecordingError extends Error {
   override readonly name = "RecordingError";
@@ -182,6 +182,8 @@ export class SessionRecording {
     this.#head = null;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
+    if (this.#soon) clearTimeout(this.#soon);
+    this.#soon = null;
     this.#options.sealed();
   }
 
