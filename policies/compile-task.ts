@@ -65,6 +65,8 @@ export function compileTask(
       "remove it",
     );
   }
+  if (type !== "postgres" && task.session?.value.pooled)
+    reader.error("NOT_FOR_RESOURCE", task.session.at, "`pooled` is for databases only", "remove it");
   const functions = (task.functions ?? []).map(({ value, at }) => {
     const parts = parseQualified(value, "function");
     if (!("schema" in parts)) reader.error("BAD_NAME", at, parts.message, parts.fix);
@@ -110,6 +112,7 @@ export function compileTask(
       maxConcurrent: task.session?.value.max_concurrent ?? null,
       // As with `sealed`.
       ...(task.session?.value.temporary_tables ? { temporaryTables: true as const } : {}),
+      ...(task.session?.value.pooled ? { pooled: true as const } : {}),
     },
     approval: task.approval
       ? {

@@ -273,6 +273,10 @@ export const taskFields = {
         idle: optional(duration, "It ends after so long without a statement; 10m when left out."),
         max_concurrent: optional(integer(1, 1000), "Open sessions of one grant at a time."),
         temporary_tables: optional(boolean, "True: a session may make temporary tables for what it may see."),
+        pooled: optional(
+          boolean,
+          "True: a pool may put a session back to its start: DISCARD, RESET ALL, UNLISTEN.",
+        ),
       }),
     ),
     "How long a session lives.",

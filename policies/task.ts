@@ -116,6 +116,8 @@ export interface TaskSession {
   readonly maxConcurrent: number | null;
   /** Set where the session may make temporary tables of its own; its transactions are not read-only then. */
   readonly temporaryTables?: true;
+  /** Set where a pool of connections may put a session back to its start: DISCARD, RESET ALL, UNLISTEN. */
+  readonly pooled?: true;
 }
 
 export interface TaskApproval {

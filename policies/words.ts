@@ -35,6 +35,9 @@ export function taskInWords(task: Task): TaskWords {
         approval: rule.approval !== null,
       })),
       ...task.functions.map((name) => ({ text: `call ${name}()`, at: task.at, approval: false })),
+      ...(task.session.pooled
+        ? [{ text: "put a session back to its start, as pools do", at: task.refs.session, approval: false }]
+        : []),
       ...(task.session.temporaryTables
         ? [{ text: "keep what it sees in temporary tables", at: task.refs.session, approval: false }]
         : []),

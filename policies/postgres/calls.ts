@@ -1,10 +1,5 @@
 /** Functions, operators and types that a query names. */
-import {
-  ALLOWED_FUNCTIONS,
-  BUILTIN_TYPES,
-  INFORMATION_SCHEMA_TYPES,
-  REFUSED_FUNCTIONS,
-} from "./functions.generated.ts";
+import { BUILTIN_TYPES, INFORMATION_SCHEMA_TYPES, REFUSED_FUNCTIONS } from "./functions.generated.ts";
 import { dottedName } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
@@ -130,7 +125,7 @@ function qualifySpecial(walker: QueryWalker, parts: readonly string[], at: numbe
 }
 
 function mayCallQualified(walker: QueryWalker, schema: string, name: string): boolean {
-  if (schema === "pg_catalog") return ALLOWED_FUNCTIONS.has(name) || BUILTIN_TYPES.has(name);
+  if (schema === "pg_catalog") return walker.world.mayCallBuiltIn(name) || BUILTIN_TYPES.has(name);
   if (schema === "information_schema") return INFORMATION_SCHEMA_FUNCTIONS.test(name);
   return walker.world.catalog.functions.some((entry) => entry.schema === schema && entry.name === name);
 }

@@ -10,6 +10,8 @@ export interface Catalog {
   readonly database: string;
   /** The highest oid of a relation when this was read: what has a higher one was made later. Not in the digest. */
   readonly newestOid?: number;
+  /** The session's role is that of its login, so that to reset it changes nothing. */
+  readonly ownRole?: boolean;
   /** The session may run DO blocks in plpgsql; true when it is not said. */
   readonly plpgsql?: boolean;
   /** Only the relations that the task names (and what they inherit to), not the whole database. */

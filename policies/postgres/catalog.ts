@@ -174,6 +174,7 @@ SELECT sn.nspname::pg_catalog.text AS schema, s.relname::pg_catalog.text AS name
 const SERVER = `
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
        pg_catalog.current_database()::pg_catalog.text AS database,
+       CURRENT_USER = SESSION_USER AS own_role,
        COALESCE((SELECT pg_catalog.has_language_privilege(l.oid, 'USAGE') FROM pg_catalog.pg_language l
                   WHERE l.lanname = 'plpgsql'), false) AS plpgsql,
        (SELECT pg_catalog.max(c.oid)::pg_catalog.int8 FROM pg_catalog.pg_class c) AS newest`;
@@ -214,6 +215,7 @@ export function buildCatalog(rows: Readonly<Record<string, readonly CatalogRow[]
     serverVersion: Number(server["version"]),
     database: String(server["database"]),
     plpgsql: server["plpgsql"] === true,
+    ownRole: server["own_role"] === true,
     relations: relationsOf(rows["columns"] ?? []),
     foreignOperators: texts("operators"),
     fieldFunctions: texts("fieldFunctions"),

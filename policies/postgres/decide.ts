@@ -13,6 +13,7 @@ import {
   copyOut,
   explain,
   nameOf,
+  putBack,
   runsInside,
   type Span,
   setting,
@@ -218,11 +219,13 @@ class Deciding {
         transaction(walker, fields);
         return {};
       case "VariableSetStmt":
-        setting(walker, fields, span);
-        return {};
+        return setting(walker, fields, span);
       case "VariableShowStmt":
         show(walker, fields);
         return {};
+      case "DiscardStmt":
+      case "UnlistenStmt":
+        return putBack(walker, type, fields);
       case "ConstraintsSetStmt":
         if (!this.#world.writes) walker.refuse("STATEMENT_NOT_ALLOWED", "the task is read-only");
         return {};

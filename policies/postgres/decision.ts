@@ -39,10 +39,12 @@ export interface StatementSummary {
   /** True when a lookup predicate was used. */
   readonly lookup: boolean;
   /**
-   * For Prepare, Deallocate, DeclareCursor and ClosePortal: the name, null for ALL. The gate forgets a
+   * For Prepare, Deallocate, Discard, DeclareCursor and ClosePortal: the name, null for ALL. The gate forgets a
    * statement or portal of its own that has this name; without it (undefined) it forgets all that have one.
    */
   readonly name?: string | null;
+  /** For what puts settings back to those of the session's start: the setting, null for all. */
+  readonly resets?: string | null;
   /** The command tag that the user's own statement has, where the text that is sent has another one. */
   readonly tag?: string;
 }

@@ -221,7 +221,8 @@ export class BackendHalf implements MessageSink {
     session.settled = reply.cycle;
     session.status = status;
     if (status === TransactionStatus.Idle) session.portals.expire(reply.cycle);
-    return reply.kind === "setup" ? this.#greet() : Verdict.Pass;
+    if (reply.kind === "setup") return this.#greet();
+    return reply.hidden ? Verdict.Drop : Verdict.Pass;
   }
 
   #queryReply(reply: Reply, type: number, bytes: Uint8Array, start: number, end: number): Verdict {
@@ -371,6 +372,7 @@ export class BackendHalf implements MessageSink {
       reply.rows = false;
       reply.copyOut = false;
       reply.answered = true;
+      if (reply.hidden) return Verdict.Drop;
     } else if (!session.failExtended(reply)) this.#skip();
     return errorResponse(shown);
   }

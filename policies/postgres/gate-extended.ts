@@ -83,7 +83,16 @@ export class ExtendedProtocol {
     const asking = name === "" && session.quiet && session.status !== TransactionStatus.Failed;
     const kept = asking ? session.kept.find(decision, parameterTypes) : null;
     const types = parameterTypes;
-    const prepared: Prepared = { text, decision, verified: false, rows: false, describedIn: 0, kept, types };
+    const prepared: Prepared = {
+      text,
+      decision,
+      verified: false,
+      rows: false,
+      describedIn: 0,
+      kept,
+      types,
+      lost: false,
+    };
     if (name !== "" && countedAtBind(decision)) session.uncountable = true;
     const entry = session.statements.define(name, prepared, cycle);
     const known = kept?.ready ?? false;
@@ -157,10 +166,11 @@ export class ExtendedProtocol {
     return this.#owedDescription("describe_portal", declared.value, false);
   }
 
-  /** The unnamed statement again, when what was kept in its place was dropped; it survives DEALLOCATE ALL itself. */
+  /** The unnamed statement again, when it or what was kept in its place was dropped without the client's doing. */
   #parseAnew(prepared: Prepared): Uint8Array | null {
-    if (!prepared.kept?.dropped) return null;
+    if (!prepared.kept?.dropped && !prepared.lost) return null;
     prepared.kept = null;
+    prepared.lost = false;
     this.#session.replies.push(owe("parse", this.#session.cycle, { prepared, hidden: true }));
     return parseMessage("", prepared.decision.rewritten!, prepared.types);
   }
@@ -202,6 +212,7 @@ export class ExtendedProtocol {
     });
     session.replies.push(reply);
     if (decision.statements.some((statement) => statement.copyIn)) session.copyIn = reply;
+    session.resetsSettings(decision);
     if (!unseen) return Verdict.Pass;
     return concat([describeMessage("portal", portal), bytes.subarray(start - 5, end)]);
   }

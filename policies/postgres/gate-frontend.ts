@@ -1,4 +1,5 @@
 /** The client's half of the gate: every message decided, and sent on, replaced, held or dropped, in order. */
+import { concat } from "../../wire/postgres/cursor.ts";
 import { bareMessage, decodeQuery, queryMessage } from "../../wire/postgres/frontend.ts";
 import { Frontend } from "../../wire/postgres/messages.ts";
 import {
@@ -15,6 +16,7 @@ import { Holds } from "./gate-holds.ts";
 import { malformed, mustFailQuery, type Refusal, refusal } from "./gate-refusal.ts";
 import { owe, type Run } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
+import { settingsText } from "./gate-startup.ts";
 import { closed, refusalFor, sqlCursors, sqlPortals, sqlStatements } from "./gate-statements.ts";
 
 /** Replies that may be owed at once; more wait in the client's buffer. */
@@ -105,7 +107,7 @@ export class FrontendHalf implements MessageSink {
         if (end !== start) return this.#fatal("MESSAGE_MALFORMED", "invalid message format");
         session.replies.push(owe("sync", session.cycle));
         session.cycle += 1;
-        return Verdict.Pass;
+        return this.#withSettings(Verdict.Pass, bytes, start, end);
       case Frontend.Flush:
         return end === start ? Verdict.Pass : this.#fatal("MESSAGE_MALFORMED", "invalid message format");
       default:
@@ -240,7 +242,31 @@ export class FrontendHalf implements MessageSink {
     });
     session.replies.push(reply);
     if (decision.statements.some((statement) => statement.copyIn)) session.copyIn = reply;
-    return sameText ? Verdict.Pass : this.#rewrittenQuery(decision);
+    session.resetsSettings(decision);
+    return this.#withSettings(sameText ? Verdict.Pass : this.#rewrittenQuery(decision), bytes, start, end);
+  }
+
+  /**
+   * A message, and behind it what makes the client's start-up settings again where a RESET or DISCARD ALL put them back to
+   * those of the database session. It is recorded as a statement of the gate's own; the client sees no answer to it.
+   */
+  #withSettings(verdict: Verdict, bytes: Uint8Array, start: number, end: number): Verdict {
+    const session = this.#session;
+    const settings = session.takeSettings();
+    if (settings.length === 0) return verdict;
+    const text = settingsText(settings);
+    const { cycle } = session;
+    session.cycle += 1;
+    // A Query drops the unnamed statement and portal.
+    const unnamed = session.statements.latest("");
+    if (unnamed) unnamed.lost = true;
+    const portals = closed(session.portals.close("", cycle));
+    const run = session.beginOwn(text);
+    session.replies.push(owe("query", cycle, { run, hidden: true, sameText: true, portals }));
+    return concat([
+      verdict instanceof Uint8Array ? verdict : bytes.subarray(start - 5, end),
+      queryMessage(text),
+    ]);
   }
 
   #rewrittenQuery(decision: StatementDecision): Uint8Array {

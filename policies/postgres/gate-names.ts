@@ -50,6 +50,11 @@ export class Names<Value> {
     return entry.value === null ? missing : { is: "here", value: entry.value };
   }
 
+  /** What the name means now or will, when nothing fails. */
+  latest(name: string): Value | null {
+    return live(this.#top.get(name))?.value ?? null;
+  }
+
   define(name: string, value: Value, cycle: number): NameEntry<Value> {
     return this.#push(name, value, cycle);
   }

@@ -31,6 +31,8 @@ export interface Prepared {
   describedIn: number;
   /** The server's own statement of this text, in the place of the unnamed one. */
   kept: Kept | null;
+  /** The server dropped it, though the client did nothing that does. */
+  lost: boolean;
   /** Types of its parameters, as the client gave them. */
   readonly types: readonly number[];
 }

@@ -66,6 +66,10 @@ export class GateSession {
   copyIn: Reply | null = null;
   /** The server asked for COPY data. */
   copyMode = false;
+  /** Settings that the client asked for at its start, and made by the gate. */
+  settings: readonly (readonly [name: string, value: string])[] = [];
+  /** Those that a statement of the cycle puts back to others. */
+  #resets = new Set<string>();
   /** A statement has a name that may only run by Bind, where approvals and lookups are counted. */
   uncountable = false;
   /** COPY failed: what the client still sends of it is dropped. */
@@ -184,6 +188,41 @@ export class GateSession {
         : { t: "statement", n, protocol, text: kept, decision: told, at },
     );
     return { n, decision, index: 0, rows: 0, bytes: 0, startedAt: at, tag: null, error: null };
+  }
+
+  /** A statement of the gate's own: recorded, and neither decided nor counted. */
+  beginOwn(text: string): Run {
+    this.#numbered += 1;
+    const n = this.#numbered;
+    const at = this.clock();
+    const decision: RecordedDecision = {
+      effect: "allow",
+      reason: "STARTUP_SETTINGS",
+      message: "the gate made the client's start-up settings again",
+      rule: null,
+      relations: [],
+      masked: [],
+      rewritten: null,
+    };
+    this.record({ t: "statement", n, protocol: "simple", text, decision, at });
+    return { n, decision: null, index: 0, rows: 0, bytes: 0, startedAt: at, tag: null, error: null };
+  }
+
+  /** Notes which of the client's start-up settings a statement puts back to those of the database session. */
+  resetsSettings({ statements }: StatementDecision): void {
+    for (const { resets } of statements) {
+      if (resets === undefined) continue;
+      for (const [name] of this.settings)
+        if (resets === null || name.toLowerCase() === resets) this.#resets.add(name);
+    }
+  }
+
+  /** The start-up settings to be made again, once. */
+  takeSettings(): (readonly [name: string, value: string])[] {
+    if (this.#resets.size === 0) return [];
+    const again = this.settings.filter(([name]) => this.#resets.has(name));
+    this.#resets.clear();
+    return again;
   }
 
   /** Records how a statement ended, or stopped for now. */

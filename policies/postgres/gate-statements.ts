@@ -92,7 +92,7 @@ export function sqlStatements(
   const { statements } = session;
   const gone: NameEntry<Prepared>[] = [];
   for (const { kind, name } of decision.statements) {
-    if (kind !== "Prepare" && kind !== "Deallocate" && kind !== "Discard") continue;
+    if (kind !== "Prepare" && kind !== "Deallocate" && !discardsAll(kind, name)) continue;
     if (typeof name === "string") gone.push(...closed(statements.close(name, cycle)));
     else gone.push(...statements.closeNamed(cycle));
   }
@@ -108,7 +108,7 @@ export function sqlPortals(
   const { portals } = session;
   const gone: NameEntry<Portal>[] = [];
   for (const { kind, name } of decision.statements) {
-    if (kind !== "DeclareCursor" && kind !== "ClosePortal" && kind !== "Discard") continue;
+    if (kind !== "DeclareCursor" && kind !== "ClosePortal" && !discardsAll(kind, name)) continue;
     if (typeof name === "string") gone.push(...closed(portals.close(name, cycle)));
     else gone.push(...portals.closeNamed(cycle));
   }
@@ -139,5 +139,19 @@ export function sqlCursors(
 
 /** A cursor as something to describe. */
 function described(decision: StatementDecision): Prepared {
-  return { text: "", decision, verified: false, rows: false, describedIn: 0, kept: null, types: [] };
+  return {
+    text: "",
+    decision,
+    verified: false,
+    rows: false,
+    describedIn: 0,
+    kept: null,
+    lost: false,
+    types: [],
+  };
+}
+
+/** DISCARD ALL; the others leave names alone. */
+function discardsAll(kind: string, name: string | null | undefined): boolean {
+  return kind === "Discard" && name !== "";
 }

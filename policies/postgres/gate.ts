@@ -255,6 +255,7 @@ export class PostgresGate {
     const session = this.#session;
     if (!this.#startup || !this.#parameters || session.ending || session.replies.length > 0) return;
     const { settings } = this.#startup;
+    session.settings = settings;
     if (settings.length === 0) {
       session.toClient(this.#greeting());
       return;

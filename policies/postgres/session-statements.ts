@@ -1,9 +1,12 @@
 /** Statements about the session itself: transactions, settings, prepared statements, cursors, COPY, EXPLAIN. */
+
+import type { StatementSummary } from "./decision.ts";
 import { closing, skipSpace, tokens } from "./lexer.ts";
 import { quoteName, RESERVED_NAME } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { OUTERMOST } from "./scope.ts";
 import { mayReset, maySet, mayShow, SEARCH_PATH } from "./settings.ts";
+import { statementName } from "./statements.ts";
 import { isOwnTable, useOwnTable } from "./temporary.ts";
 import { as, type Fields, list, location, names, text, typeOf, type Wrapped } from "./tree.ts";
 
@@ -36,25 +39,33 @@ function transactionModes(walker: QueryWalker, options: readonly unknown[]): und
 }
 
 /** SET and RESET. */
-export function setting(walker: QueryWalker, fields: Fields, span: Span): undefined {
+export function setting(walker: QueryWalker, fields: Fields, span: Span): Partial<StatementSummary> {
   const kind = String(fields["kind"]);
   const name = String(fields["name"] ?? "");
-  const refuse = () =>
-    walker.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name || "ALL"}`);
+  const { pooled } = walker.world.task.session;
+  const refuse = (hint: string | null = null) => {
+    walker.refuse("SETTING_NOT_ALLOWED", `the task may not change the setting ${name || "ALL"}`, { hint });
+    return {};
+  };
   switch (kind) {
     case "VAR_SET_MULTI":
       if (name !== "TRANSACTION" && name !== "SESSION CHARACTERISTICS") return refuse();
-      return transactionModes(walker, list(fields["args"]));
+      transactionModes(walker, list(fields["args"]));
+      return {};
+    case "VAR_RESET_ALL":
+      return pooled ? { resets: null } : refuse(POOLED);
     case "VAR_RESET":
     case "VAR_SET_DEFAULT":
-      return mayReset(name) ? undefined : refuse();
+      if (pooled && walker.world.catalog.ownRole && OWN_ROLE.has(name)) return {};
+      if (!mayReset(name, pooled === true)) return refuse();
+      return fields["is_local"] ? {} : { resets: name.toLowerCase() };
     case "VAR_SET_VALUE": {
       const values = list(fields["args"]).map((arg) => settingValue(arg, name));
       if (values.some((value) => value === null)) return refuse();
       const verdict = maySet(name, values as string[], walker.world.writes);
       if (verdict === "refused") return refuse();
       if (verdict === "pinned-path") pinPath(walker, fields, span);
-      return;
+      return {};
     }
     default:
       return refuse();
@@ -88,9 +99,33 @@ function pinPath(walker: QueryWalker, fields: Fields, span: Span): undefined {
   fields["args"] = SEARCH_PATH.map((sval) => ({ A_Const: { sval: { sval } } }));
 }
 
+/** Where the session's role is that of its login, to put it back changes nothing. */
+const OWN_ROLE = new Set(["role", "session_authorization"]);
+
+const POOLED = "A task lets a pool of connections put its sessions back by `session.pooled`.";
+
+/** DISCARD and UNLISTEN, for tasks whose sessions are pooled: what a session keeps is its own. Settings go back to pins. */
+export function putBack(walker: QueryWalker, type: string, fields: Fields): Partial<StatementSummary> {
+  const { task, catalog } = walker.world;
+  const all = fields["target"] === "DISCARD_ALL";
+  if (!task.session.pooled) {
+    const message = `${statementName(type)} is not allowed: it would undo the pinned session`;
+    walker.refuse("STATEMENT_NOT_ALLOWED", message, { hint: POOLED });
+  } else if (all && !catalog.ownRole) {
+    const hint = "Use DISCARD PLANS, SEQUENCES or TEMP, RESET ALL, CLOSE ALL and DEALLOCATE ALL.";
+    const message = "DISCARD ALL would also undo the role of the database session";
+    walker.refuse("STATEMENT_NOT_ALLOWED", message, { hint });
+  }
+  if (type === "UnlistenStmt") return {};
+  return all ? { name: null, resets: null } : { name: "" };
+}
+
 export function show(walker: QueryWalker, fields: Fields): undefined {
   const name = String(fields["name"]);
-  if (!mayShow(name)) walker.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`);
+  if (mayShow(name)) return;
+  const hint =
+    name === "all" ? "SELECT name, setting FROM pg_settings shows those that a task may read." : null;
+  walker.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`, { hint });
 }
 
 const EXPLAIN_OPTIONS = new Set(

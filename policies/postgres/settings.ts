@@ -100,9 +100,9 @@ function isPinnedPath(values: readonly string[]): boolean {
 const TIMEOUTS = new Set(["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]);
 
 /** Whether RESET may put a setting back: to the value of the session's start, so to the pin where there is one. */
-export function mayReset(name: string): boolean {
+export function mayReset(name: string, pooled: boolean): boolean {
   const key = name.toLowerCase();
-  return key === "search_path" || TIMEOUTS.has(key) || Object.hasOwn(SETTABLE, key);
+  return key === "search_path" || (pooled && TIMEOUTS.has(key)) || Object.hasOwn(SETTABLE, key);
 }
 
 /** Whether SHOW and current_setting may read it. */

@@ -31,11 +31,11 @@ export const STATEMENT_KINDS: ReadonlyMap<string, StatementKind> = new Map([
   ...decided("write", "CreateStmt CreateTableAsStmt DropStmt"),
   ...decided(
     "session",
-    "PrepareStmt ExecuteStmt DeallocateStmt ClosePortalStmt TransactionStmt VariableSetStmt VariableShowStmt ConstraintsSetStmt",
+    "DiscardStmt UnlistenStmt PrepareStmt ExecuteStmt DeallocateStmt ClosePortalStmt TransactionStmt VariableSetStmt VariableShowStmt ConstraintsSetStmt",
   ),
-  ...never("session", "it would undo the pinned session", "DiscardStmt LoadStmt"),
+  ...never("session", "it loads code into the server", "LoadStmt"),
   ...never("write", CODE, "DoStmt CallStmt"),
-  ...never("session", CHANNEL, "ListenStmt NotifyStmt UnlistenStmt"),
+  ...never("session", CHANNEL, "ListenStmt NotifyStmt"),
   ...never("write", "it locks whole tables", "LockStmt"),
   ...never(
     "write",

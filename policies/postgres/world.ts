@@ -28,6 +28,9 @@ const GUARDED_FUNCTIONS = new Set([
   "pg_input_error_info",
 ]);
 
+/** Locks between sessions that agree on numbers: they hold nothing of the database's. */
+const ADVISORY = /^pg_(try_)?advisory_(xact_)?(lock|unlock)(_shared)?$/;
+
 export class World {
   readonly task: Task;
   readonly catalog: Catalog;
@@ -64,9 +67,16 @@ export class World {
     return this.#fieldFunctions.has(name);
   }
 
+  /** A built-in function: allowed to every task, or an advisory lock's that this one lists. */
+  mayCallBuiltIn(name: string): boolean {
+    if (ALLOWED_FUNCTIONS.has(name)) return true;
+    if (name === "pg_advisory_unlock_all" && this.task.session.pooled) return true;
+    return ADVISORY.test(name) && this.task.functions.includes(`pg_catalog.${name}`);
+  }
+
   /** The schema that an unqualified call must be given; null when the task may not call it. */
   functionSchema(name: string, args: number): string | null {
-    if (ALLOWED_FUNCTIONS.has(name)) return "pg_catalog";
+    if (this.mayCallBuiltIn(name)) return "pg_catalog";
     // A type's name with one argument is a cast.
     if (BUILTIN_TYPES.has(name) && args === 1) return "pg_catalog";
     const own = this.catalog.functions.some(

@@ -83,7 +83,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM orders; RO
 START TRANSACTION; SAVEPOINT s1; SELECT 1 / 0; ROLLBACK
 BEGIN; DECLARE c NO SCROLL CURSOR FOR SELECT id FROM orders ORDER BY id; FETCH FORWARD 3 FROM c; MOVE 2 IN c; FETCH NEXT FROM c; CLOSE c; END
 PREPARE q (int) AS SELECT id, status FROM orders WHERE id = $1; EXECUTE q (3); EXECUTE q (4); DEALLOCATE PREPARE q
-SET statement_timeout TO DEFAULT; SHOW TIME ZONE
+SHOW TIME ZONE
 SET TIME ZONE 'UTC'; SET datestyle = 'ISO, MDY'; SET extra_float_digits = 3; SET application_name = 'x'; SELECT created_at FROM orders WHERE id = 1; RESET timezone
 SHOW server_version; SHOW transaction_isolation; SHOW standard_conforming_strings; SHOW client_encoding; SHOW search_path
 SELECT current_setting('server_version_num')::int > 0, current_setting('TimeZone') IS NOT NULL
