@@ -176,6 +176,36 @@ describe.runIf(withBrowser)("the states of a recording", () => {
     await context.close();
   });
 
+  test("what is shown grows while the session runs: an outcome that comes later, and a terminal", async () => {
+    const session = new MadeSession(Date.now() - 5_000);
+    const n = session.terminal("POST /api/v1/namespaces/shop/pods/api-1/exec?command=sh");
+    session.shows(n, 100, "$ one\r\n");
+    session.seal();
+    await placeSession(edge.miniflare, session, { ...who(), task: "pods", resource: "shop-cluster" });
+    await placeSegments(edge.miniflare, session);
+    const { context, page, faults } = await signIn(browser, edge.origin, "tina");
+    await open(page, session);
+    await page.locator("#details", { hasText: "Outcome" }).waitFor();
+    await page.locator(".ap-player .ap-overlay-start").click();
+    await page.locator(".ap-player", { hasText: "$ one" }).waitFor();
+    session.shows(n, 900, "$ two\r\n");
+    session.seal();
+    await placeSegments(edge.miniflare, session, 1);
+    // Nobody touches the page.
+    await page.locator(".ap-player", { hasText: "$ two" }).waitFor();
+    await shoot(page, "terminal-live");
+    session.event({ t: "outcome", n, ok: true, rows: 0, bytes: 12, ms: 1234, at: session.started + 2_000 });
+    session.seal("CLIENT_TERMINATED");
+    await placeSegments(edge.miniflare, session, 2);
+    await placeEnd(edge.miniflare, session, "CLIENT_TERMINATED");
+    await page.locator('#state[data-state="final"]').waitFor();
+    await page.keyboard.press("k");
+    await page.locator("#details dd", { hasText: "1,234 ms" }).waitFor();
+    expect(await page.locator(".ap-player").count()).toBe(1);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test("a page that stood open longer than its reading lasts begins another, and goes on", async () => {
     const session = new MadeSession();
     for (const from of [0, 1000])

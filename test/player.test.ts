@@ -288,6 +288,14 @@ describe.runIf(withBrowser)("large and terminal", () => {
     await played(page, made);
     await page.locator("#details td", { hasText: "0" }).first().waitFor();
     const opened = performance.now() - began;
+    // Where that time went: the page, the list of segments, the first of them; milliseconds since the navigation.
+    const parts = await page.evaluate(`(() => {
+      const of = (end) => performance.getEntriesByType("resource").find((one) => one.name.endsWith(end))?.responseEnd;
+      const { responseEnd: page } = performance.getEntriesByType("navigation")[0];
+      const round = Math.round;
+      return { page: round(page), script: round(of("player.js") ?? of(".js")), listed: round(of("after=-1")), first: round(of("segments/0")), now: round(performance.now()) };
+    })()`);
+    console.log(`opening: ${JSON.stringify(parts)}`);
     await page.locator("#state", { hasText: "closed: CLIENT_TERMINATED" }).waitFor({ timeout: 60_000 });
     const whole = performance.now() - began;
     // Scrolls from end to end while frames are counted.

@@ -122,6 +122,30 @@ export class MadeSession {
     if (full) this.segments.push(full);
   }
 
+  /** A request with a terminal that is still open; returns its number. */
+  terminal(text: string): number {
+    this.#at += 10;
+    this.#n += 1;
+    const n = this.#n;
+    const decision = {
+      effect: "allow",
+      reason: "ALLOWED",
+      message: "",
+      rule: null,
+      relations: [],
+      masked: [],
+    };
+    this.event({ t: "statement", n, protocol: "kubernetes", text, decision, at: this.#at });
+    this.event({ t: "cast", n, line: { version: 2, width: 80, height: 12 } });
+    return n;
+  }
+
+  /** What that terminal shows, so many milliseconds after it began. */
+  shows(n: number, ms: number, text: string): void {
+    this.#at += 10;
+    this.#add("frontend", encodePiece({ kind: "stdout", n, ms, bytes: encoder.encode(text) }));
+  }
+
   /** A fact of the connector's own, such as a gap. */
   note(fact: object): void {
     this.#add("note", encoder.encode(JSON.stringify(fact)));

@@ -6,6 +6,7 @@ import { byId, bytesWords, clockWords, count, counted, el } from "./dom.ts";
 import { ItemList } from "./item-list.ts";
 import { type Item, Recording } from "./recording.ts";
 import { Segments, Unanswered } from "./segments.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** How often a session that runs is asked for more, milliseconds. */
 const LIVE_MS = 1_000;
@@ -14,6 +15,9 @@ const RETRY_MS = 15_000;
 /** Longest silence that is played, milliseconds, when silence is skipped. */
 const SILENCE_MS = 2_000;
 const TICK_MS = 100;
+/** While segments are read: how often the list is drawn, and how long the browser is kept from painting, milliseconds. */
+const DRAW_MS = 200;
+const PAINT_MS = 50;
 
 const root = byId("player");
 const started = Number(root.dataset["started"]);
@@ -38,6 +42,10 @@ let playing: ReturnType<typeof setInterval> | null = null;
 /** Set while the address says a moment that is not read yet. */
 let wanted: { s?: number; t?: number } | null = moment();
 let shown: readonly Item[] = recording.items;
+/** Facts of the item in the panel, as they are drawn. */
+let drawn = "";
+/** The terminal that is on the page. */
+let terminal: { n: number; casts: number; box: HTMLElement; player: Promise<Terminal> } | null = null;
 // Who came for a moment stays there.
 if (wanted) follow.checked = false;
 
@@ -47,14 +55,22 @@ const list = new ItemList(byId("items"), started, (item) => {
 });
 
 function open(item: Item | null): void {
+  drawn = factsOf(item);
   panel.replaceChildren(...(item ? details(item, recording, started, terminalOf) : []));
-  panel.scrollTop = 0;
+}
+
+/** What is shown of an item that may grow while the session runs. */
+function factsOf(item: Item | null): string {
+  if (item?.kind !== "statement") return "";
+  const { n, outcome, results, casts, asked, answered } = item.statement;
+  return [n, outcome?.ms, ...results.map(({ count: rows }) => rows), casts, asked, answered].join(" ");
 }
 
 /** Shows an item and stands at its time. */
 function goTo(item: Item): void {
   position = Math.max(0, item.at - started);
   open(item);
+  panel.scrollTop = 0;
   nameMoment();
   drawClock();
 }
@@ -254,10 +270,21 @@ addEventListener("hashchange", () => {
 // --- terminals --------------------------------------------------------------------------------------------
 
 function terminalOf(statement: PlayedStatement): HTMLElement {
-  const box = el("section", { class: "terminal", "aria-label": `Terminal of request ${statement.n}` });
-  void import(root.dataset["terminal"]!).then(async (module: typeof import("./terminal.ts")) => {
-    await module.showTerminal(box, await recording.cast(statement.n), Number(speed.value));
-  });
+  const { n, casts } = statement;
+  if (terminal?.n === n && terminal.casts === casts) return terminal.box;
+  const cast = recording.cast(n);
+  if (terminal?.n === n) {
+    const { player } = terminal;
+    terminal.casts = casts;
+    terminal.player = Promise.all([player, cast]).then(([one, more]) => one.longer(more).then(() => one));
+    return terminal.box;
+  }
+  const box = el("section", { class: "terminal", "aria-label": `Terminal of request ${n}` });
+  const module = import(root.dataset["terminal"]!) as Promise<typeof import("./terminal.ts")>;
+  const player = Promise.all([module, cast]).then(([{ showTerminal }, data]) =>
+    showTerminal(box, data, Number(speed.value)),
+  );
+  terminal = { n, casts, box, player };
   return box;
 }
 
@@ -284,20 +311,33 @@ function drawState(): void {
   state.dataset["state"] = recording.final !== null ? "final" : ended ? "open" : "live";
 }
 
-/** Reads what is known; draws after each segment, as often as the screen can show it. */
+/** Reads what is known; draws the first of it at once, and the rest as often as somebody can see it. */
 async function readAll(): Promise<void> {
-  let drawn = 0;
-  while (await recording.next()) {
+  let seen = 0;
+  let painted = performance.now();
+  const pause = async (): Promise<void> => {
+    const nothing = !list.selected && shown.length === 0;
     const now = performance.now();
-    if (now - drawn < 100 && recording.read < segments.list.length) continue;
-    drawn = now;
-    draw();
-    goToWanted(false);
-    // Lets the browser paint and take input between segments.
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+    if (nothing || now - seen > DRAW_MS) {
+      seen = now;
+      draw();
+      goToWanted(false);
+    }
+    if (!nothing && now - painted < PAINT_MS) return;
+    await paint();
+    painted = performance.now();
+  };
+  while (await recording.next(pause)) await pause();
   draw();
   goToWanted(true);
+}
+
+/** Lets the browser paint and take input; a page out of sight paints nothing, and goes on. */
+function paint(): Promise<void> {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, PAINT_MS);
+  });
 }
 
 /** What nobody should have to look for: gaps and alarms, and a way to them. */
@@ -346,6 +386,17 @@ async function readOn(): Promise<void> {
     const last = shown.at(-1) ?? null;
     if (last && last !== list.selected) seek(recording.until - started);
   } else if (list.selected) list.refresh();
+  redraw();
+}
+
+/** The item in the panel, when there is more of it: while it is followed, and once it is over. */
+function redraw(): void {
+  const item = list.selected;
+  if (item?.kind !== "statement" || factsOf(item) === drawn) return;
+  if (!follow.checked && item.statement.outcome === null) return;
+  const { scrollTop } = panel;
+  open(item);
+  panel.scrollTop = scrollTop;
 }
 
 async function run(): Promise<void> {

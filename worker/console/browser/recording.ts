@@ -27,6 +27,10 @@ export interface Page {
   readonly count: number;
 }
 
+/** Entries of a segment that are read at once; the first ones are few. */
+const FIRST_PART = 500;
+const PART = 4_000;
+
 export class Recording {
   readonly items: Item[] = [];
   readonly segments: Segments;
@@ -50,12 +54,26 @@ export class Recording {
     this.segments = segments;
   }
 
-  /** Reads the next segment; false when there is none. */
-  async next(): Promise<boolean> {
+  /**
+   * Reads the next segment; false when there is none. `pause` is awaited after each part of it, so that what is read is
+   * shown before all of it is, and the page stays alive.
+   */
+  async next(pause: () => Promise<void>): Promise<boolean> {
     const index = this.read;
     if (index >= this.segments.list.length) return false;
     const { header, entries } = await this.segments.read(index);
     this.#checkpoints.push(this.#reader.checkpoint);
+    this.read = index + 1;
+    for (let at = 0, size = FIRST_PART; at < entries.length; at += size, size = PART) {
+      this.#take(entries.slice(at, at + size), index);
+      await pause();
+    }
+    this.final = header.final?.reason ?? this.final;
+    this.until = Math.max(this.until, header.to);
+    return true;
+  }
+
+  #take(entries: readonly RecordingEntry[], index: number): void {
     const before = new Map(this.#counts());
     for (const entry of entries) this.#reader.entry(entry);
     for (const [n, kept] of this.#counts()) {
@@ -71,13 +89,10 @@ export class Recording {
     ];
     this.#statements = statements.length;
     this.#facts = facts.length;
-    // Statements and facts of one segment are put in the order of their times; segments are in order themselves.
+    // Statements and facts of one part are put in the order of their times; parts are in order themselves.
     this.items.push(...fresh.sort((a, b) => a.at - b.at));
     this.elided = elided;
-    this.final = header.final?.reason ?? this.final;
-    this.until = Math.max(this.until, header.to);
-    this.read = index + 1;
-    return true;
+    this.until = Math.max(this.until, entries.at(-1)?.at ?? 0);
   }
 
   *#counts(): Iterable<[number, number]> {

@@ -26,8 +26,12 @@ export class ReadingError extends Error {}
 /** The edge did not answer, or not now: asking again may help. */
 export class Unanswered extends Error {}
 
-/** Bytes of segments that are kept in memory. */
+type Read = Segment & { readonly ok: true };
+
+/** Bytes of segments, as they are stored, that are kept in memory. */
 const KEPT = 24 * 1024 * 1024;
+/** Segments that are kept read. */
+const KEPT_READ = 4;
 /** Segments fetched ahead of the one that is read. */
 const AHEAD = 5;
 
@@ -38,8 +42,11 @@ export class Segments {
   readonly verified = new Set<number>();
   readonly #path: string;
   #reading = "";
-  #cache = new Map<number, Promise<Segment & { readonly ok: true }>>();
+  /** Bytes as they are stored, by place; those that were asked for last come last. */
+  #cache = new Map<number, Promise<Uint8Array>>();
   #cached = 0;
+  /** Segments that were read last: as large as they are when nothing is compressed. */
+  #read = new Map<number, Read>();
 
   constructor(session: string) {
     this.#path = `/recordings/${session}/segments`;
@@ -66,20 +73,29 @@ export class Segments {
     return changed;
   }
 
-  /** The segment at this place of the list; those behind it are fetched too. */
-  async read(index: number): Promise<Segment & { readonly ok: true }> {
+  /** The segment at this place of the list; those behind it are fetched too, and read when they are asked for. */
+  async read(index: number): Promise<Read> {
+    const known = this.#read.get(index);
+    if (known) return known;
+    const bytes = this.#fetch(index);
+    // What is shown first does not wait for what comes after it.
+    if (this.verified.size === 0) await bytes;
     for (let next = index + 1; next <= Math.min(index + AHEAD, this.list.length - 1); next++) {
       void this.#fetch(next).catch(() => undefined);
     }
-    return this.#fetch(index);
+    const segment = this.#check(index, await bytes);
+    this.#read.set(index, segment);
+    const [oldest] = this.#read.keys();
+    if (this.#read.size > KEPT_READ) this.#read.delete(oldest!);
+    return segment;
   }
 
-  #fetch(index: number): Promise<Segment & { readonly ok: true }> {
+  #fetch(index: number): Promise<Uint8Array> {
     let kept = this.#cache.get(index);
     if (kept) {
       this.#cache.delete(index);
     } else {
-      kept = this.#load(this.list[index]!, this.list[index - 1]);
+      kept = this.#load(this.list[index]!);
       this.#cached += this.list[index]!.size;
       kept.catch(() => this.#drop(index));
     }
@@ -95,7 +111,8 @@ export class Segments {
     if (this.#cache.delete(index)) this.#cached -= this.list[index]!.size;
   }
 
-  async #load(info: SegmentInfo, before: SegmentInfo | undefined): Promise<Segment & { readonly ok: true }> {
+  /** The bytes of a segment, which are those that the store says. */
+  async #load(info: SegmentInfo): Promise<Uint8Array> {
     const path = `${this.#path}/${info.sequence}`;
     let answer = await get(path, { "wicket-reading": this.#reading });
     if (answer.status === 403) {
@@ -107,15 +124,19 @@ export class Segments {
     const bytes = new Uint8Array(await answer.arrayBuffer());
     const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     const digest = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (digest !== info.digest) throw new ReadingError(`Segment ${info.sequence} is not what was stored.`);
+    return bytes;
+  }
+
+  #check(index: number, bytes: Uint8Array): Read {
+    const { sequence } = this.list[index]!;
     const segment = readSegment(bytes);
     if (!segment.ok && segment.code === "SEGMENT_SEALED")
       throw new ReadingError("This recording is sealed: only its auditors can read it. Load the page again.");
-    if (!segment.ok) throw new ReadingError(`Segment ${info.sequence} cannot be read: ${segment.message}.`);
-    if (digest !== info.digest) throw new ReadingError(`Segment ${info.sequence} is not what was stored.`);
-    if (segment.header.prev !== (before?.digest ?? null)) {
-      throw new ReadingError(`Segment ${info.sequence} does not follow the one before it.`);
-    }
-    this.verified.add(info.sequence);
+    if (!segment.ok) throw new ReadingError(`Segment ${sequence} cannot be read: ${segment.message}.`);
+    if (segment.header.prev !== (this.list[index - 1]?.digest ?? null))
+      throw new ReadingError(`Segment ${sequence} does not follow the one before it.`);
+    this.verified.add(sequence);
     return segment;
   }
 }
