@@ -2,6 +2,7 @@
  * Field paths of JSON answers (`data.*`, `spec.containers[*].env[*].value`, `metadata.annotations["a.b/c"]`), made
  * into one tree.
  */
+import { stringAt } from "../../wire/http/json.ts";
 import type { Mask } from "../task.ts";
 
 /** What happens to a value: a mask, or `document` for text that itself holds a document of the same kind. */
@@ -95,4 +96,64 @@ export function fieldTree(entries: Iterable<readonly [FieldPath, FieldAction]>):
     node.action ??= action;
   }
   return root;
+}
+
+/** What is under a key, and the key's text when it was not made for that. */
+export interface Under {
+  nodes: readonly FieldTree[];
+  text: string | null;
+}
+
+/** Given back by `under` and read before it is called again. */
+const found: Under = { nodes: [], text: null };
+
+/**
+ * The nodes under a key without escapes; null when there are none. Called for each key of a document: it makes no
+ * objects where one node is found.
+ */
+export function under(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  nodes: readonly FieldTree[],
+): Under | null {
+  const length = keyEnd - keyStart - 2;
+  let list: readonly FieldTree[] | null = null;
+  let text: string | null = null;
+  for (let n = 0; n < nodes.length; n++) {
+    const { tokens, any } = nodes[n]!;
+    for (let t = 0; t < tokens.length; t++) {
+      const token = tokens[t]!;
+      const key = token.bytes;
+      if (key.length !== length) continue;
+      let i = 0;
+      while (i < length && bytes[keyStart + 1 + i] === key[i]) i++;
+      if (i < length) continue;
+      list = list === null ? token.alone : [...list, token.tree];
+      text = token.text;
+    }
+    if (any !== null) list = list === null ? [any] : [...list, any];
+  }
+  if (list === null) return null;
+  found.nodes = list;
+  found.text = text;
+  return found;
+}
+
+/** As `under`, for a key with escapes: it is compared as what it says. Undefined: it is malformed. */
+export function underEscaped(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  nodes: readonly FieldTree[],
+): Under | null | undefined {
+  const text = stringAt(bytes, keyStart, keyEnd);
+  if (text === null) return undefined;
+  const list: FieldTree[] = [];
+  for (const node of nodes) {
+    const named = node.keys.get(text);
+    if (named) list.push(named);
+    if (node.any) list.push(node.any);
+  }
+  return list.length === 0 ? null : { nodes: list, text };
 }

@@ -13,7 +13,8 @@ import {
   walkElements,
 } from "../../wire/http/json.ts";
 import type { Mask } from "../task.ts";
-import type { FieldTree } from "./fields.ts";
+import { type FieldTree, type Under, under, underEscaped } from "./fields.ts";
+import { type Layout, layoutOf, readAs } from "./layout.ts";
 import { maskJson, type TokenOf } from "./mask-value.ts";
 
 /** What masking did. `paths` are the dotted paths of masked values, once each, without array places. */
@@ -25,6 +26,19 @@ export interface Masked {
 /** Documents inside documents are read this deep, then masked whole. */
 const MAX_NESTED = 2;
 const MAX_PATHS = 100;
+/** How often the layout of one array's elements is looked at anew. */
+const MAX_LAYOUTS = 16;
+
+/** What was found out about the elements of one array. */
+interface Layouts {
+  readonly path: readonly string[];
+  layout: Layout | null;
+  /** How often it was looked at. */
+  learned: number;
+}
+
+/** Of arrays that are read element by element. */
+const NO_LAYOUTS: Layouts = { path: [], layout: null, learned: MAX_LAYOUTS };
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -64,6 +78,8 @@ export class DocumentMasker {
   #bytes: Uint8Array = new Uint8Array(0);
   #edits = new Edits();
   readonly #path: string[] = [];
+  /** By what is looked for in the elements of an array: how the last of them that could be looked like. */
+  readonly #layouts = new Map<FieldTree, Layouts>();
   #lastText = "";
   #lastBytes: Uint8Array = new Uint8Array(0);
   #lastPath: readonly string[] = [];
@@ -118,8 +134,37 @@ export class DocumentMasker {
       if (bytes[start] === QUOTE) return this.#document(start);
     }
     if (this.#path.length > MAX_JSON_DEPTH) return -1;
-    if (bytes[start] === OPEN_BRACKET) return walkElements(bytes, start, (at) => this.#value(at, nodes));
+    if (bytes[start] === OPEN_BRACKET) return this.#elements(start, nodes);
     return bytes[start] === OPEN_BRACE ? this.#members(start, nodes) : skipValue(bytes, start);
+  }
+
+  /** The elements of the array at `at`. Many are objects of one layout: those are read by it where it holds. */
+  #elements(at: number, nodes: readonly FieldTree[]): number {
+    const bytes = this.#bytes;
+    const edits = this.#edits;
+    const known = nodes.length === 1 ? this.#layoutsOf(nodes[0]!) : NO_LAYOUTS;
+    return walkElements(bytes, at, (start) => {
+      if (known.layout !== null) {
+        const end = readAs(known.layout, bytes, start, edits);
+        if (end > 0) return end;
+      }
+      const end = this.#value(start, nodes);
+      if (end > 0 && bytes[start] === OPEN_BRACE && known.learned < MAX_LAYOUTS) {
+        known.learned += 1;
+        known.layout = layoutOf(bytes, start, nodes) ?? known.layout;
+      }
+      return end;
+    });
+  }
+
+  #layoutsOf(node: FieldTree): Layouts {
+    let known = this.#layouts.get(node);
+    // Under another path (through a `*`) the masked values are named anew.
+    if (known === undefined || !sameSteps(known.path, this.#path)) {
+      known = { path: [...this.#path], layout: null, learned: 0 };
+      this.#layouts.set(node, known);
+    }
+    return known;
   }
 
   /** The members of the object at `at`. */
@@ -198,10 +243,7 @@ export class DocumentMasker {
     }
     this.#edits.add(start, end, this.#lastBytes);
     const path = this.#path;
-    const last = this.#lastPath;
-    let same = path.length === last.length;
-    for (let i = 0; same && i < path.length; i++) same = path[i] === last[i];
-    if (same) return;
+    if (sameSteps(path, this.#lastPath)) return;
     this.#lastPath = [...path];
     if (this.paths.size < MAX_PATHS) this.paths.add(path.join("."));
   }
@@ -215,66 +257,6 @@ function plainKeyEnd(bytes: Uint8Array, at: number): number {
     if (byte === BACKSLASH || byte < 0x20) return 0;
   }
   return 0;
-}
-
-/** What is under a key, and the key's text when it was not made for that. */
-interface Under {
-  nodes: readonly FieldTree[];
-  text: string | null;
-}
-
-/** Given back by `under` and read before it is called again. */
-const found: Under = { nodes: [], text: null };
-
-/**
- * The nodes under a key without escapes; null when there are none. Called for each key of a document: it makes no
- * objects where one node is found.
- */
-function under(
-  bytes: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-  nodes: readonly FieldTree[],
-): Under | null {
-  const length = keyEnd - keyStart - 2;
-  let list: readonly FieldTree[] | null = null;
-  let text: string | null = null;
-  for (let n = 0; n < nodes.length; n++) {
-    const { tokens, any } = nodes[n]!;
-    for (let t = 0; t < tokens.length; t++) {
-      const token = tokens[t]!;
-      const key = token.bytes;
-      if (key.length !== length) continue;
-      let i = 0;
-      while (i < length && bytes[keyStart + 1 + i] === key[i]) i++;
-      if (i < length) continue;
-      list = list === null ? token.alone : [...list, token.tree];
-      text = token.text;
-    }
-    if (any !== null) list = list === null ? [any] : [...list, any];
-  }
-  if (list === null) return null;
-  found.nodes = list;
-  found.text = text;
-  return found;
-}
-
-/** As `under`, for a key with escapes: it is compared as what it says. Undefined: it is malformed. */
-function underEscaped(
-  bytes: Uint8Array,
-  keyStart: number,
-  keyEnd: number,
-  nodes: readonly FieldTree[],
-): Under | null | undefined {
-  const text = stringAt(bytes, keyStart, keyEnd);
-  if (text === null) return undefined;
-  const list: FieldTree[] = [];
-  for (const node of nodes) {
-    const named = node.keys.get(text);
-    if (named) list.push(named);
-    if (node.any) list.push(node.any);
-  }
-  return list.length === 0 ? null : { nodes: list, text };
 }
 
 /** The masked token, or null when the value is null already. */
@@ -309,4 +291,10 @@ function constantText(value: unknown): string {
     lastConstantText = JSON.stringify(value);
   }
   return lastConstantText;
+}
+
+function sameSteps(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -95,7 +95,8 @@ function expected(pods: readonly Pod[], labels: { app?: string }, masked: boolea
       const copy = JSON.parse(JSON.stringify(one));
       if (masked) {
         for (const { env } of copy.spec.containers) {
-          for (const variable of env ?? []) variable.value = HIDDEN;
+          // What has no value has none to hide.
+          for (const one of env ?? []) if (one.value !== undefined && one.value !== null) one.value = HIDDEN;
         }
       }
       return copy;

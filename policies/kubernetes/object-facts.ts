@@ -11,8 +11,7 @@ export interface Facts {
   labels: Record<string, string>;
 }
 
-/** Of an object that was not looked at. */
-export const noFacts: Facts = { kind: "", apiVersion: "", type: "", name: "", namespace: "", labels: {} };
+const noLabels: Record<string, string> = {};
 
 const encoder = new TextEncoder();
 const metadataShown: readonly string[] = [
@@ -61,14 +60,24 @@ export interface ReadFacts {
   readonly end: number;
 }
 
+/** What is looked up of an object besides its namespace and type: texts of thousands of objects cost something. */
+export interface Wanted {
+  readonly kind: boolean;
+  readonly name: boolean;
+  readonly labels: boolean;
+}
+
+const everything: Wanted = { kind: true, name: true, labels: true };
+
 /**
- * Reads kind, name, namespace, type and, if asked for, labels of the object at `at`; null when it is malformed, says
- * them twice, or does not end.
+ * Reads kind, name, namespace, type and labels of the object at `at`, as far as they are wanted; null when it is
+ * malformed, says them twice, or does not end.
  */
-export function objectFacts(bytes: Uint8Array, start = 0, labels = true): ReadFacts | null {
+export function objectFacts(bytes: Uint8Array, start = 0, wanted: Wanted = everything): ReadFacts | null {
   const at = skipSpace(bytes, start);
   if (bytes[at] !== 0x7b) return null;
-  const facts: Facts = { kind: "", apiVersion: "", type: "", name: "", namespace: "", labels: {} };
+  const labels: Record<string, string> = wanted.labels ? Object.create(null) : noLabels;
+  const facts: Facts = { kind: "", apiVersion: "", type: "", name: "", namespace: "", labels };
   let seen = 0;
   const once = (bit: number) => {
     const before = seen;
@@ -83,7 +92,7 @@ export function objectFacts(bytes: Uint8Array, start = 0, labels = true): ReadFa
     if (key < 3) {
       const stop = skipValue(bytes, value);
       // A custom resource may have any `type`: only a text is one.
-      if (stop > 0 && bytes[value] === 0x22) {
+      if (stop > 0 && bytes[value] === 0x22 && (wanted.kind || key === 2)) {
         facts[objectKeys[key as 0 | 1 | 2]] = stringAt(bytes, value, stop) ?? "";
       }
       return stop;
@@ -96,25 +105,47 @@ export function objectFacts(bytes: Uint8Array, start = 0, labels = true): ReadFa
       if (!once(4 + name)) return -1;
       if (name < 2) {
         const stop = skipValue(bytes, inner);
-        if (stop > 0 && bytes[inner] === 0x22) {
-          facts[metadataKeys[name as 0 | 1]] = stringAt(bytes, inner, stop) ?? "";
+        if (stop > 0 && bytes[inner] === 0x22 && (wanted.name || name === 1)) {
+          facts[metadataKeys[name as 0 | 1]] = recentText(bytes, inner, stop) ?? "";
         }
         return stop;
       }
       if (bytes[inner] !== 0x7b) return bytes[inner] === 0x6e ? skipValue(bytes, inner) : -1;
-      return labels ? readLabels(bytes, inner, facts.labels) : skipValue(bytes, inner);
+      return wanted.labels ? readLabels(bytes, inner, labels) : skipValue(bytes, inner);
     });
   });
   return end < 0 ? null : { facts, end };
 }
 
 function readLabels(bytes: Uint8Array, at: number, labels: Record<string, string>): number {
-  return eachMember(bytes, at, (label, start, stop) => {
-    const value = bytes[start] === 0x22 ? stringAt(bytes, start, stop) : null;
-    if (value === null || Object.hasOwn(labels, label)) return false;
-    Object.defineProperty(labels, label, { value, enumerable: true });
-    return true;
+  return walkMembers(bytes, at, (keyStart, keyEnd, start) => {
+    const label = recentText(bytes, keyStart, keyEnd);
+    const end = skipValue(bytes, start);
+    const value = end > 0 && bytes[start] === 0x22 ? recentText(bytes, start, end) : null;
+    if (label === null || value === null || label in labels) return -1;
+    labels[label] = value;
+    return end;
   });
+}
+
+/** Texts that were read last, by their length: namespaces and labels are the same in object after object. */
+const recent: ({ readonly token: Uint8Array; readonly text: string } | undefined)[] = [];
+/** Longest text that is remembered, bytes with quotes. */
+const MAX_RECENT = 64;
+
+/** As `stringAt`. */
+function recentText(bytes: Uint8Array, start: number, end: number): string | null {
+  const length = end - start;
+  if (length > MAX_RECENT) return stringAt(bytes, start, end);
+  const last = recent[length];
+  if (last !== undefined) {
+    let i = 0;
+    while (i < length && bytes[start + i] === last.token[i]) i++;
+    if (i === length) return last.text;
+  }
+  const text = stringAt(bytes, start, end);
+  if (text !== null) recent[length] = { token: bytes.slice(start, end), text };
+  return text;
 }
 
 /** Type and identity of an object as an object of its own; null when it is malformed. */

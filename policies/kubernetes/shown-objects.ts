@@ -11,7 +11,7 @@ import type { TokenOf } from "../http/mask-value.ts";
 import type { KubernetesRule } from "../task.ts";
 import type { KubePermit } from "./decide.ts";
 import { columnShown, masksFor } from "./masks.ts";
-import { type Facts, objectFacts, type ReadFacts } from "./object-facts.ts";
+import { type Facts, objectFacts, type ReadFacts, type Wanted } from "./object-facts.ts";
 import { coversName, coversNamespace, hasLabels } from "./scope.ts";
 import { MASKED_TEXT } from "./sentinel.ts";
 
@@ -44,7 +44,7 @@ export class ShownObjects {
   readonly #token: TokenOf | null;
   /** The rule that shows every object of the answer whatever its name and labels are, or null. */
   readonly #certain: KubernetesRule | null;
-  readonly #labelled: boolean;
+  readonly #wanted: Wanted;
   readonly #known = new Map<KubernetesRule, Map<string, Masks | null>>();
   readonly stats: AnswerStats = { objects: 0, dropped: 0, masked: new Set() };
   /** What to change in the bytes of what was read last. */
@@ -59,7 +59,12 @@ export class ShownObjects {
     this.#request = permit.request;
     this.#token = token;
     this.#certain = certainRule(permit);
-    this.#labelled = permit.shownBy.some((rule) => Object.keys(rule.labels).length > 0);
+    const { shownBy } = permit;
+    this.#wanted = {
+      kind: false,
+      name: shownBy.some(({ names }) => names !== null),
+      labels: shownBy.some((rule) => Object.keys(rule.labels).length > 0),
+    };
   }
 
   /**
@@ -141,7 +146,7 @@ export class ShownObjects {
     let type = "";
     let end = -1;
     if (rule === null) {
-      const read = known ?? objectFacts(bytes, at, this.#labelled);
+      const read = known ?? objectFacts(bytes, at, this.#wanted);
       if (read === null) return -1;
       rule = this.#rule(read.facts, write);
       if (rule === null) return read.end;

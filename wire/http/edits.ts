@@ -22,6 +22,14 @@ export class Edits {
     this.#growth = 0;
   }
 
+  /** Takes the newest edits back: `count` of them stay. */
+  keep(count: number): void {
+    while (this.#count > count) {
+      const i = --this.#count;
+      this.#growth -= this.#texts[i]!.length - (this.#ends[i]! - this.#starts[i]!);
+    }
+  }
+
   /** Replaces the bytes from `start` to `end`. Edits come in order and do not overlap. */
   add(start: number, end: number, text: Uint8Array): void {
     const i = this.#count++;
