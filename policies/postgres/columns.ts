@@ -63,14 +63,20 @@ function guardTargets(
       at,
       hint: "A write may read columns that the task grants unmasked; qualify a column of another relation.",
     });
+  const refuseRow = (relation: string) =>
+    walker.refuse("COLUMN_NOT_GRANTED", `a write may not read a whole row of ${relation}, its target`, {
+      at,
+      hint: "Name the columns; RETURNING * shows those that the task may read.",
+    });
   if (star) {
     const owner =
       parts.length > 0 ? itemsNamed(scope, parts.at(-1)!).find((item) => hides(item, null)) : undefined;
-    if (owner) refuse(owner.target!.relation, "every column");
+    if (owner) refuseRow(owner.target!.relation);
   } else if (parts.length === 1) {
     if (isProvided(scope, name!)) return;
     const owner = targets.find((item) => hides(item, name!));
-    if (owner) refuse(owner.target!.relation, name!);
+    if (owner && owner.name === name) refuseRow(owner.target!.relation);
+    else if (owner) refuse(owner.target!.relation, name!);
   } else {
     const owner = itemsNamed(scope, parts.at(-2)!).find((item) => hides(item, name!));
     if (owner) refuse(owner.target!.relation, name!);
