@@ -358,7 +358,7 @@ function Player(props: { row: RecordingRow }) {
               id="search"
               autocomplete="off"
               maxlength={256}
-              placeholder="SQL, parameter, reason, error"
+              placeholder="SQL, parameter, error"
             />
           </label>
           <label class="inline">
