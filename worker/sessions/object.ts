@@ -13,14 +13,14 @@ import type { SegmentHeader } from "../../wire/recording.ts";
 import { CLIENT_SUBPROTOCOL, CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
 import type { EventFacts } from "../audit/events.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
-import { recordSessionProgress, recordSessionStart } from "../audit/store.ts";
-import { bundle, findTask } from "../bundle.ts";
+import { recordSessionProgress } from "../audit/store.ts";
+import { findTask } from "../bundle.ts";
 import { type Bindings, bindingsFrom } from "../env.ts";
 import type { HoldVerdict, StartResult } from "../grants/object.ts";
 import { grantOwner, sessionStarted } from "../grants/open.ts";
 import { CONNECTOR_HEADER, offeredProtocols, TICKET_HEADER } from "../headers.ts";
 import { problem } from "../identity/http.ts";
-import { logProgress, logStart, type StartFacts } from "../log/session.ts";
+import { logProgress } from "../log/session.ts";
 import { SessionAudit } from "./audit.ts";
 import type { SegmentVerdict } from "./chain.ts";
 import { dueOf, EXPIRED } from "./due.ts";
@@ -31,6 +31,7 @@ import { parser } from "./parser.ts";
 import { PostgresRelay, type RelayEnd } from "./relay.ts";
 import { acceptPair, CLOSE_ENDED, CLOSE_NORMAL, closeSocket, pause, upgraded } from "./sockets.ts";
 import { watchSpending } from "./spending.ts";
+import { writeStart } from "./starting.ts";
 import { rootsOf, SessionStore, type SessionSummary, type StoredSession } from "./stored.ts";
 import { hex, Ticket, unhex } from "./ticket.ts";
 
@@ -99,7 +100,9 @@ export class SessionObject extends DurableObject<Bindings> {
     const relay = this.#relay!;
     if (this.#killed) relay.finish(this.#killed.code, this.#killed.message);
     try {
-      await this.#writeStart(stored, ask, started.grant.approvals);
+      const host = { env: this.#env, outbox: this.#outbox, facts: this.#facts, store: this.#store };
+      if (!(await writeStart(host, stored, ask, started.grant.approvals)))
+        relay.finish("CONNECTOR_OFFLINE", "the connector is not enrolled");
     } catch {
       relay.finish("STATE_UNAVAILABLE", "the start of the session could not be written down");
     }
@@ -168,44 +171,6 @@ export class SessionObject extends DurableObject<Bindings> {
       plan: (id, plan, message) => this.#holds?.planned(id, plan, message),
       cancel: (processId, secretKey) => this.ctx.waitUntil(this.#cancelSibling(stored, processId, secretKey)),
     });
-  }
-
-  /** Written before the target is opened: a session that cannot be written down does not happen. */
-  async #writeStart(
-    stored: StoredSession,
-    ask: SessionAsk,
-    approvals: StartFacts["approvals"],
-  ): Promise<void> {
-    const { sid, grant, actor, task, resource, started } = stored;
-    const { issuer, subject, name } = actor;
-    this.#outbox.add({
-      ...this.#facts,
-      type: "session.start",
-      severity: "info",
-      data: { params: ask.params, statedReason: ask.reason },
-    });
-    const row = { id: sid, grant, issuer, subject, name, task, resource, reason: ask.reason, started };
-    const { connector } = stored;
-    const connectorKey = await this.#env.CONNECTORS.getByName(connector).verifierKey();
-    if (connectorKey === null) {
-      this.#relay!.finish("CONNECTOR_OFFLINE", "the connector is not enrolled");
-      return;
-    }
-    this.#store.put({ ...this.#store.get()!, connectorKey });
-    const facts = { session: sid, started, actor, task: findTask(task)!, policies: bundle.digest };
-    await Promise.all([
-      recordSessionStart(this.#env.DB, row),
-      this.#outbox.flush(),
-      logStart(this.#env, {
-        ...facts,
-        connector,
-        connectorKey,
-        grant,
-        params: ask.params,
-        reason: ask.reason,
-        approvals,
-      }),
-    ]);
   }
 
   async #dial(stored: StoredSession, ask: SessionAsk, task: Task): Promise<void> {

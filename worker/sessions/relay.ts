@@ -16,14 +16,14 @@ import { RecordingRoots } from "../../wire/recording.ts";
 import { sha256 } from "../../wire/sha256.ts";
 import {
   encodeControl,
-  FramedSender,
   INITIAL_WINDOW,
   MAX_DATA_FRAME,
   parseClientToEdge,
   parseConnectorToEdge,
   RelayWindow,
 } from "../../wire/tunnel.ts";
-import { type Answered, ConnectorStream, joined } from "./connector-stream.ts";
+import { ClientStream } from "./client-stream.ts";
+import { type Answered, ConnectorStream } from "./connector-stream.ts";
 import type { RelayEnd, RelayOptions, RelaySocket, Waiting } from "./relay-types.ts";
 
 export type * from "./relay-types.ts";
@@ -42,21 +42,14 @@ export class PostgresRelay {
   readonly #full: boolean;
   readonly #gate: PostgresGate;
   readonly #toConnector: ConnectorStream;
-  readonly #toClient: FramedSender;
+  readonly #toClient = new ClientStream();
   /** Credit of the client and of the connector. */
   readonly #clientWindow = new RelayWindow();
   readonly #connectorWindow = new RelayWindow();
-  #client: RelaySocket | null = null;
-  #framed = true;
   #connector: RelaySocket | null = null;
   #isOpen = false;
   #explains = false;
-  /** Output of the input that is being handled; sent as few messages. */
-  #clientParts: Uint8Array[] = [];
-  #clientSize = 0;
   #over: RelayEnd | null = null;
-  /** Nothing more may be said to the client: it is gone, or the target has said the last word. */
-  #muted = false;
   #failure: GateReason | null = null;
   #poll: ReturnType<typeof setTimeout> | null = null;
   /** Sends the records that no data took along. */
@@ -70,7 +63,6 @@ export class PostgresRelay {
     this.roots = new RecordingRoots(options.session);
     this.#lastActive = options.clock();
     this.#toConnector = new ConnectorStream(this.roots, (message) => this.#sendConnector(message));
-    this.#toClient = new FramedSender((message) => this.#sendClient(message));
     this.#gate = new PostgresGate({
       task: options.task,
       clock: () => options.clock(),
@@ -80,7 +72,7 @@ export class PostgresRelay {
       maxMessage: options.maxMessage,
       permit: () => options.permit(),
       host: {
-        toClient: (bytes) => this.#queueClient(bytes),
+        toClient: (bytes) => this.#toClient.data(bytes),
         toServer: (bytes) => {
           if (this.#connector) this.#toConnector.data(bytes);
         },
@@ -106,7 +98,7 @@ export class PostgresRelay {
   }
 
   get hasClient(): boolean {
-    return this.#client !== null;
+    return this.#toClient.attached;
   }
 
   get hasConnector(): boolean {
@@ -126,7 +118,7 @@ export class PostgresRelay {
   get waiting(): Waiting {
     return {
       gate: this.#gate.bufferedFromClient + this.#gate.bufferedFromServer,
-      client: this.#clientLevel(),
+      client: this.#toClient.level,
       connector: this.#connectorLevel(),
     };
   }
@@ -138,14 +130,12 @@ export class PostgresRelay {
 
   /** The client's socket. `framed`: it speaks `wicket.pg.v1`; otherwise it is a plain bridge. */
   attachClient(socket: RelaySocket, framed: boolean): void {
-    this.#client = socket;
-    this.#framed = framed;
-    if (!framed) return;
+    this.#toClient.attach(socket, framed);
     const { session, deadline, cancelKey } = this.#options;
     let secretKey = "";
     for (const byte of cancelKey.secretKey) secretKey += byte.toString(16).padStart(2, "0");
     const cancel = { processId: cancelKey.processId, secretKey };
-    this.#toClient.control(encodeControl({ t: "session", id: session, cancel, expires: deadline }));
+    this.#toClient.control({ t: "session", id: session, cancel, expires: deadline });
   }
 
   attachConnector(socket: RelaySocket): void {
@@ -156,7 +146,7 @@ export class PostgresRelay {
     if (this.#over) return;
     this.#lastActive = this.#options.clock();
     if (typeof data !== "string") this.#clientData(new Uint8Array(data));
-    else if (this.#framed) this.#clientControl(data);
+    else if (this.#toClient.framed) this.#clientControl(data);
     else this.#violated("client", "CONTROL_UNKNOWN", "a plain bridge sends binary messages only");
     this.#settle();
   }
@@ -169,7 +159,7 @@ export class PostgresRelay {
   }
 
   clientClosed(): void {
-    this.#muted = true;
+    this.#toClient.mute();
     this.finish("CLIENT_GONE", "the client's connection was lost");
   }
 
@@ -205,7 +195,7 @@ export class PostgresRelay {
 
   /** A control message for the client outside of the stream's order; nothing for a plain bridge. */
   tell(text: string): void {
-    if (this.#framed && !this.#muted && !this.#over) this.#sendClient(text);
+    if (!this.#toClient.muted && !this.#over) this.#toClient.now(text);
   }
 
   /** Asks for a plan; false when the connector makes none. */
@@ -223,17 +213,18 @@ export class PostgresRelay {
   // --- from the client ----------------------------------------------------------------------------------
 
   #clientData(bytes: Uint8Array): void {
-    if (bytes.length > (this.#framed ? MAX_DATA_FRAME : MAX_PLAIN_MESSAGE)) {
+    const { framed } = this.#toClient;
+    if (bytes.length > (framed ? MAX_DATA_FRAME : MAX_PLAIN_MESSAGE)) {
       this.#violated("client", "FRAME_TOO_LARGE", "a message is larger than allowed");
       return;
     }
-    if (this.#framed && this.#clientWindow.received(bytes.length)) {
+    if (framed && this.#clientWindow.received(bytes.length)) {
       this.#violated("client", "CREDIT_EXCEEDED", "more was sent than was granted");
       return;
     }
     this.#gate.fromClient(bytes);
     if (this.#failure) this.#failWhenStarted();
-    if (!this.#framed && this.#connectorLevel() > MAX_BUFFERED) {
+    if (!framed && this.#connectorLevel() > MAX_BUFFERED) {
       this.#violated("client", "CLIENT_TOO_FAST", "more was sent than the database takes");
     }
   }
@@ -255,7 +246,7 @@ export class PostgresRelay {
         this.#toConnector.end();
         return;
       case "reset":
-        this.#muted = true;
+        this.#toClient.mute();
         this.finish("CLIENT_RESET", "the client reset the connection");
     }
   }
@@ -301,8 +292,8 @@ export class PostgresRelay {
         return;
       case "eof":
         // The server says why before it closes; a word of the edge after it would only confuse.
-        this.#flushClient();
-        this.#muted = true;
+        this.#toClient.flush();
+        this.#toClient.mute();
         this.finish("TARGET_CLOSED", "the database closed the connection");
         return;
       case "reset":
@@ -329,13 +320,6 @@ export class PostgresRelay {
 
   // --- from the gate ------------------------------------------------------------------------------------
 
-  #queueClient(bytes: Uint8Array): void {
-    if (this.#muted) return;
-    this.#clientParts.push(bytes);
-    this.#clientSize += bytes.length;
-    if (this.#clientSize >= MAX_DATA_FRAME) this.#flushClient();
-  }
-
   /**
    * A fact for the recording. It goes out before the data that the gate gives later in the same turn, and
    * data from before it in the turn may follow it: the connector writes it down before either.
@@ -346,7 +330,7 @@ export class PostgresRelay {
   }
 
   #gateEnded(reason: GateReason): void {
-    this.#flushClient();
+    this.#toClient.flush();
     this.#toConnector.flush();
     this.#toConnector.flushRecords();
     const planned = ["CLIENT_TERMINATED", "CANCEL_REQUEST", "TARGET_CLOSED"].includes(reason.code);
@@ -356,32 +340,14 @@ export class PostgresRelay {
     const told = { t: "reset", code: reason.code, message: reason.message.slice(0, 1000) } as const;
     if (planned && this.#toConnector.queued === 0) this.#toConnector.end();
     else this.#sendConnector(encodeControl(this.#gate.idle ? { ...told, idle: true } : told));
-    if (this.#framed && this.#client && reason.code !== "CLIENT_GONE" && reason.code !== "CLIENT_RESET") {
+    if (reason.code !== "CLIENT_GONE" && reason.code !== "CLIENT_RESET") {
       // What waits for credit would never arrive: then the end is told at once.
-      this.#sendClient(encodeControl(this.#toClient.queued === 0 ? { t: "eof" } : told));
+      this.#toClient.now(encodeControl(this.#toClient.queued === 0 ? { t: "eof" } : told));
     }
     this.#options.ended(this.#over);
   }
 
   // --- sending ------------------------------------------------------------------------------------------
-
-  #flushClient(): void {
-    const bytes = joined(this.#clientParts);
-    this.#clientParts = [];
-    this.#clientSize = 0;
-    if (!bytes) return;
-    if (this.#framed) this.#toClient.data(bytes);
-    else this.#sendClient(bytes);
-  }
-
-  #sendClient(message: string | Uint8Array): void {
-    try {
-      this.#client?.send(message);
-    } catch {
-      // It is closing; its close event ends the session.
-      this.#muted = true;
-    }
-  }
 
   #sendConnector(message: string | Uint8Array): void {
     try {
@@ -406,11 +372,6 @@ export class PostgresRelay {
 
   // --- credit -------------------------------------------------------------------------------------------
 
-  #clientLevel(): number {
-    const buffered = this.#client?.bufferedAmount ?? 0;
-    return this.#framed ? Math.max(this.#toClient.level, buffered) : buffered;
-  }
-
   #connectorLevel(): number {
     const buffered = this.#connector?.bufferedAmount ?? 0;
     return Math.max(this.#toConnector.level, buffered) + this.#toConnector.queuedRecords;
@@ -418,7 +379,7 @@ export class PostgresRelay {
 
   /** After each input: sends what was made of it, then grants the credit that is due, both ways. */
   #settle(): void {
-    this.#flushClient();
+    this.#toClient.flush();
     this.#toConnector.flush();
     if (this.#over) return;
     if (this.#toConnector.hasRecords) {
@@ -428,12 +389,12 @@ export class PostgresRelay {
       }, RECORDS_MS);
     }
     const gate = this.#gate;
-    const client = this.#clientLevel();
+    const client = this.#toClient.level;
     const connector = this.#connectorLevel();
     const all = client + connector + gate.bufferedFromClient + gate.bufferedFromServer;
     if (all > this.#peak) this.#peak = all;
     if (client > MAX_BUFFERED) {
-      this.#muted = true;
+      this.#toClient.mute();
       this.finish("CLIENT_STALLED", "the client does not take what it asked for");
       return;
     }
@@ -445,12 +406,13 @@ export class PostgresRelay {
       const credit = this.#connectorWindow.settle(client + gate.bufferedFromServer);
       if (credit > 0) this.#sendConnector(encodeControl({ t: "credit", bytes: credit }));
     }
-    if (this.#framed && this.#client) {
+    const { framed, attached } = this.#toClient;
+    if (framed && attached) {
       const credit = this.#clientWindow.settle(connector + gate.bufferedFromClient);
-      if (credit > 0) this.#sendClient(encodeControl({ t: "credit", bytes: credit }));
+      if (credit > 0) this.#toClient.now(encodeControl({ t: "credit", bytes: credit }));
     }
     // A plain bridge says nothing when it has drained: look again.
-    if (!this.#framed && client > 0 && this.#poll === null) {
+    if (!framed && client > 0 && this.#poll === null) {
       this.#poll = setTimeout(() => {
         this.#poll = null;
         this.#settle();
