@@ -4,6 +4,7 @@
  * large list would leave all of itself behind.
  */
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
+import { concat } from "./requests.ts";
 
 /** Bytes that mean nothing to their reader, for an answer in which nothing happened for so long, milliseconds. */
 export interface Beat {
@@ -85,8 +86,13 @@ export function shownStream(answer: ChannelAnswer, channel: RequestChannel, show
       }
       reading = null;
       const parts = showing.show(chunk);
-      // A write is done when its bytes were taken: only then are they ours again.
-      for (const part of parts) await writer.write(part).catch(left);
+      if (parts.length > 0) {
+        // One write: each costs every hop behind it more than the copy.
+        const shown = concat(parts);
+        await writer.write(shown).catch(left);
+        // It is done when its bytes were taken: only then are they ours again.
+        if (parts.length > 1) release(shown);
+      }
       if (over) return;
       if (chunk === null) {
         finish(true);
