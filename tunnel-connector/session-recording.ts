@@ -6,7 +6,7 @@
  */
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, writeSync, writevSync } from "node:fs";
 import { join } from "node:path";
-import { mayHoldSecrets } from "../policies/postgres/secrets.ts";
+import { mayHoldSecretBytes } from "../policies/postgres/secrets.ts";
 import { type EntryKind, elide, type SegmentWriter } from "../wire/recording.ts";
 import { MAX_DATA_FRAME } from "../wire/tunnel.ts";
 import { syncFolder, writePrivate } from "./identity.ts";
@@ -86,8 +86,7 @@ export class SessionRecording {
    * the statement has the text without the secret. What follows a full frame may be the rest of the same message.
    */
   #secret(bytes: Uint8Array): boolean {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-    const secret = this.#goesOn || mayHoldSecrets(text);
+    const secret = this.#goesOn || mayHoldSecretBytes(bytes);
     this.#goesOn = secret && bytes.length >= MAX_DATA_FRAME;
     return secret;
   }

@@ -41,11 +41,22 @@ export interface RootState {
 }
 
 /** A root of the past, computed when it is asked for. */
-export interface RootMark {
+export class RootMark {
   /** Messages up to it. */
   readonly count: number;
+  readonly #bytes: Uint8Array;
+  readonly #size: number;
+
+  constructor(count: number, bytes: Uint8Array, size: number) {
+    this.count = count;
+    this.#bytes = bytes;
+    this.#size = size;
+  }
+
   /** SHA-256 in hexadecimal. */
-  readonly root: string;
+  get root(): string {
+    return rootOf(this.#bytes, this.#size);
+  }
 }
 
 /** The running root and the count of one direction, as either party keeps them. */
@@ -93,14 +104,7 @@ export class RunningRoot {
   /** The root as it stands, to be asked for later, if at all. */
   mark(): RootMark {
     this.#marked = true;
-    const bytes = this.#bytes;
-    const size = this.#size;
-    return {
-      count: this.#count,
-      get root() {
-        return rootOf(bytes, size);
-      },
-    };
+    return new RootMark(this.#count, this.#bytes, this.#size);
   }
 
   /** Adds one message. Throws RangeError when only the root is known. */

@@ -1,10 +1,11 @@
+import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { sqlTask } from "../../test/support/corpus-task.ts";
 import { madeCatalog, madeTable } from "../../test/support/made-catalog.ts";
 import { sqlParser } from "../../test/support/sql-parser.ts";
 import { createDecider } from "./decide.ts";
 import type { Parser } from "./parser.ts";
-import { redact } from "./secrets.ts";
+import { mayHoldSecretBytes, mayHoldSecrets, redact } from "./secrets.ts";
 
 let parser: Parser;
 beforeAll(async () => {
@@ -102,4 +103,39 @@ test("R6 a decision carries the redacted text, its rewriting and its message too
   expect(decide("SELECT id FROM orders").recorded).toBeUndefined();
   const broken = decide("ALTER ROLE bob PASWORD 'hunter2' PASSWORD");
   expect(JSON.stringify({ ...broken, fingerprint: null })).not.toContain("hunter2");
+});
+
+test("R6 bytes are worth a look exactly when their text is", () => {
+  const words =
+    "passwd PassPhrase pwd secret TOKEN credential api_key apikey sslkey conninfo dblink ://a@ connection".split(
+      " ",
+    );
+  const more = [
+    "pgp_x",
+    "crypt",
+    "Encrypt",
+    "hmac",
+    "\\",
+    "U&",
+    "u&",
+    "pas",
+    "se",
+    "cret",
+    "://",
+    "co",
+    "api",
+    "\u00dc",
+  ];
+  const piece = fc.oneof(
+    fc.constantFrom(...words, ...more),
+    fc.string({ unit: fc.constantFrom(..."passecrtokn:/@&\\uU _\n7") }),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+      const bytes = Uint8Array.from(pieces.join(""), (one) => one.charCodeAt(0) & 0xff);
+      const text = String.fromCharCode(...bytes);
+      expect(mayHoldSecretBytes(bytes)).toBe(mayHoldSecrets(text));
+    }),
+    { numRuns: 2000 },
+  );
 });

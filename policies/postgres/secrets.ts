@@ -10,6 +10,8 @@ import type { Parser } from "./parser.ts";
 import { Source } from "./source.ts";
 import { list, type RawStatement, typeOf } from "./tree.ts";
 
+const decoder = new TextDecoder("latin1");
+
 /** What stands in the place of a secret. */
 export const REDACTED = "'[redacted]'";
 
@@ -38,6 +40,47 @@ export interface Redaction {
 /** True when the text is worth a look; cheap, and true for every text with a secret that `redact` finds. */
 export function mayHoldSecrets(text: string): boolean {
   return HINT.test(text);
+}
+
+/** With what each alternative of `HINT` begins, in lower case; shorter ones whole. */
+const BEGINNINGS = "pas pwd sec tok cre api ssl con dbl :// pgp cry enc hma".split(" ").map((three) => {
+  const [a, b, c] = [0, 1, 2].map((at) => three.charCodeAt(at));
+  return (a! << 16) | (b! << 8) | c!;
+});
+const beginnings = new Set(BEGINNINGS);
+/** By byte, in either case: whether one begins with it. */
+const begins = new Uint8Array(256);
+for (const three of BEGINNINGS) {
+  begins[three >> 16] = 1;
+  begins[
+    String.fromCharCode(three >> 16)
+      .toUpperCase()
+      .charCodeAt(0)
+  ] = 1;
+}
+begins[0x5c] = begins[0x55] = begins[0x75] = 1;
+
+/**
+ * As `mayHoldSecrets`, of a text of any one-byte encoding within other bytes. Most frames carry no statement, and are
+ * told in one pass.
+ */
+export function mayHoldSecretBytes(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (begins[byte] === 0) continue;
+    const next = bytes[at + 1]!;
+    if (byte === 0x5c || ((byte | 0x20) === 0x75 && next === 0x26)) return true;
+    if (at + 2 >= bytes.length) continue;
+    const letter = lower(byte);
+    if (beginnings.has((letter << 16) | (lower(next) << 8) | lower(bytes[at + 2]!))) {
+      return mayHoldSecrets(decoder.decode(bytes));
+    }
+  }
+  return false;
+}
+
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
 
 /** `statements`: the parse tree of `text`, or null when it does not parse. */

@@ -32,8 +32,8 @@ export function rootsOf({
   frontend,
   backend,
 }: {
-  readonly frontend: RootMark;
-  readonly backend: RootMark;
+  readonly frontend: Pick<RootMark, "count" | "root">;
+  readonly backend: Pick<RootMark, "count" | "root">;
 }): FinalRoots {
   return {
     frontend: { entries: frontend.count, root: frontend.root },
