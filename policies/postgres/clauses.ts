@@ -1,5 +1,5 @@
 /** Where the clauses of a data-modifying statement stand in its text, which the parse tree does not say. */
-import { type Token, tokens } from "./lexer.ts";
+import { type Token, tokenAt } from "./lexer.ts";
 
 /** Half-open, UTF-16 offsets. */
 export interface Range {
@@ -20,7 +20,12 @@ export class Clauses {
     const outer: Token[] = [];
     let depth = 0;
     let end = from;
-    for (const token of tokens(text, from, to)) {
+    // One token at a time: one row of many is read without the rows behind it.
+    for (
+      let token = tokenAt(text, from);
+      token && token.start < to;
+      token = tokenAt(text, Math.max(token.end, token.start + 1))
+    ) {
       const other = token.kind === "other";
       if (other && (token.value === ")" || token.value === "]")) depth--;
       if (depth < 0 || (other && token.value === ";")) break;

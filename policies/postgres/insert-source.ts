@@ -78,6 +78,10 @@ function checkValues(
     const row = as(node, "List");
     const open = opens[index];
     if (!row || !open) return walker.refuse("SYNTAX_NOT_ALLOWED", "VALUES is not understood here");
+    if (checks.length === 0 && at?.row !== index) {
+      walker.nodes(items[index], scope);
+      continue;
+    }
     const inner = new Clauses(walker.source.text, open.end, walker.source.text.length);
     const ranges = inner.split(0, inner.tokens.length);
     const guard =

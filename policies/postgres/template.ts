@@ -7,13 +7,25 @@ export const HOLE = "wicket_hole";
 
 /** The tree of an SQL expression, in which each hole is the given node. Throws when it does not parse. */
 export function expressionTree(parser: Parser, sql: string, hole: Wrapped | null = null): Wrapped {
-  const parsed = parser.parse(`SELECT ${sql}`);
-  const target = parsed.ok
-    ? as(list(as(parsed.tree.stmts?.[0]?.stmt, "SelectStmt")?.["targetList"])[0], "ResTarget")
-    : null;
-  if (!target) throw new Error(`a template does not parse: ${sql}`);
-  return fill(target["val"], hole) as Wrapped;
+  const known = TEMPLATES.get(parser) ?? new Map<string, unknown>();
+  TEMPLATES.set(parser, known);
+  let tree = known.get(sql);
+  if (tree === undefined) {
+    const parsed = parser.parse(`SELECT ${sql}`);
+    const target = parsed.ok
+      ? as(list(as(parsed.tree.stmts?.[0]?.stmt, "SelectStmt")?.["targetList"])[0], "ResTarget")
+      : null;
+    if (!target) throw new Error(`a template does not parse: ${sql}`);
+    tree = target["val"];
+    if (known.size >= MAX_TEMPLATES) known.delete(known.keys().next().value!);
+    known.set(sql, tree);
+  }
+  return fill(tree, hole) as Wrapped;
 }
+
+/** Trees of templates that were parsed: an INSERT of many rows has the same ones for each. */
+const TEMPLATES = new WeakMap<Parser, Map<string, unknown>>();
+const MAX_TEMPLATES = 64;
 
 /** The tree of a whole statement made here, with the hole filled. */
 export function statementTree(parser: Parser, sql: string, hole: Wrapped | null = null): Wrapped {
@@ -22,12 +34,12 @@ export function statementTree(parser: Parser, sql: string, hole: Wrapped | null 
   return fill(parsed.tree.stmts[0]!.stmt, hole) as Wrapped;
 }
 
+/** A copy, with the hole filled. */
 function fill(value: unknown, hole: Wrapped | null): unknown {
-  if (hole === null) return value;
   if (Array.isArray(value)) return value.map((item) => fill(item, hole));
   if (typeof value !== "object" || value === null) return value;
   const column = as(value, "ColumnRef");
-  if (column && text(list(column["fields"])[0]) === HOLE) return hole;
+  if (hole && column && text(list(column["fields"])[0]) === HOLE) return hole;
   const out: Fields = {};
   for (const key in value) out[key] = fill((value as Fields)[key], hole);
   return out;
