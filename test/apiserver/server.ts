@@ -36,6 +36,8 @@ export interface ApiServer {
   readonly token: string;
   readonly store: Store;
   readonly seen: SeenRequest[];
+  /** Closes the connections on which nothing is asked just now. */
+  closeIdle(): void;
   close(): Promise<void>;
 }
 
@@ -88,6 +90,7 @@ export async function startApiServer(): Promise<ApiServer> {
     token,
     store,
     seen,
+    closeIdle: () => server.closeIdleConnections(),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -26,7 +26,7 @@ import { type Beat, shownStream } from "./shown-stream.ts";
 const MAX_ERROR = 256 * 1024;
 
 /** A space between two events: readers of JSON pass over it, line by line or as a stream. */
-const WATCH_BEAT: Beat = { bytes: new TextEncoder().encode(" "), afterMs: 5000 };
+const WATCH_BEAT: Beat = { bytes: new TextEncoder().encode(" "), afterMs: 2000 };
 
 /** Records a request with its body, as far as that is kept. */
 export function recordStatement(
