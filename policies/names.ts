@@ -44,6 +44,9 @@ export function columnFault(name: string): Fault | null {
   return identifierFault(name, "column");
 }
 
+/** Built-in functions that a task may list: locks between sessions that agree on numbers, which hold nothing of the data. */
+export const ADVISORY_LOCKS = /^pg_(try_)?advisory_(xact_)?(lock|unlock)(_shared)?$/;
+
 /**
  * Splits `schema.relation`. Each part is the name as the catalog has it (case matters); a part that itself has a
  * dot is written in double quotes, with `""` for a quote in it.
@@ -57,6 +60,7 @@ export function parseQualified(text: string, what = "relation"): { schema: strin
   const [schema, name] = parts.slice(1).map(unquote) as [string, string];
   const fault = identifierFault(schema, "schema") ?? identifierFault(name, what);
   if (fault) return fault;
+  if (what === "function" && schema === "pg_catalog" && ADVISORY_LOCKS.test(name)) return { schema, name };
   if (/^(pg_|information_schema$)/.test(schema)) {
     return {
       message: `the system schema \`${schema}\` cannot be granted by a task`,

@@ -63,6 +63,26 @@ test("results go to their statements, also when outcomes are written after later
   ]);
 });
 
+test("a Query behind a Sync has its own results", () => {
+  const reader = new TranscriptReader(10);
+  const column = rowDescription([{ name: "a", tableOid: 16_400 }]);
+  const extended = { t: "statement", n: 1, protocol: "extended", text: "s1", decision: {}, at: 1 };
+  for (const entry of [
+    event(extended),
+    backend(column, dataRow(["1"]), commandComplete("SELECT 1")),
+    outcome(1),
+    backend(readyForQuery(0x49)),
+    statement(2),
+    backend(column, dataRow(["2"]), commandComplete("SELECT 1"), readyForQuery(0x49)),
+    outcome(2),
+  ])
+    reader.entry(entry);
+  expect(reader.transcript.statements.map(({ results }) => results.map(({ rows }) => rows))).toEqual([
+    [[["1"]]],
+    [[["2"]]],
+  ]);
+});
+
 test("a column is marked as masked by its name and as computed otherwise, never when it comes from a table", () => {
   const reader = new TranscriptReader(10);
   const columns = [

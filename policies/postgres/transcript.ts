@@ -199,6 +199,8 @@ export class TranscriptReader {
     const { units } = this.#stream;
     const simple = protocol === "simple";
     const wanted = simple ? "ready" : outcome.ok ? "result" : "error";
+    // The end of a Sync before it; a Query always has something before its own.
+    while (simple && units[0]?.end === "ready") units.shift();
     while (units.length > 0) {
       const unit = units.shift()!;
       if (unit.result && (simple || unit.end === wanted)) results.push(played(unit.result, decision.masked));

@@ -1,4 +1,5 @@
 /** What one task on one database gives to every decision: the lists, ready for look-ups. */
+import { ADVISORY_LOCKS } from "../names.ts";
 import type { SqlRule, Task } from "../task.ts";
 import type { Catalog } from "./catalog-types.ts";
 import { ALLOWED_FUNCTIONS, BUILTIN_TYPES, REFUSED_FUNCTIONS } from "./functions.generated.ts";
@@ -27,9 +28,6 @@ const GUARDED_FUNCTIONS = new Set([
   "pg_input_is_valid",
   "pg_input_error_info",
 ]);
-
-/** Locks between sessions that agree on numbers: they hold nothing of the database's. */
-const ADVISORY = /^pg_(try_)?advisory_(xact_)?(lock|unlock)(_shared)?$/;
 
 export class World {
   readonly task: Task;
@@ -71,7 +69,7 @@ export class World {
   mayCallBuiltIn(name: string): boolean {
     if (ALLOWED_FUNCTIONS.has(name)) return true;
     if (name === "pg_advisory_unlock_all" && this.task.session.pooled) return true;
-    return ADVISORY.test(name) && this.task.functions.includes(`pg_catalog.${name}`);
+    return ADVISORY_LOCKS.test(name) && this.task.functions.includes(`pg_catalog.${name}`);
   }
 
   /** The schema that an unqualified call must be given; null when the task may not call it. */
