@@ -122,6 +122,7 @@ export function guessCatalog(task: Task): Catalog {
     fieldFunctions: [],
     unsafeCasts: false,
     castTargets: [],
+    ownRole: true,
     types: [],
     systemRelations: [],
     functions: [],
