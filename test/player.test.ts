@@ -372,6 +372,9 @@ describe.runIf(withBrowser)("large and terminal", () => {
     expect(await page.locator('.ap-player img, .ap-player a[href*="evil"]').count()).toBe(0);
     expect(await violations(page)).toEqual([]);
     await shoot(page, "terminal");
+    await page.setViewportSize({ width: 390, height: 800 });
+    expect(await scrollsSideways(page)).toBe(false);
+    await shoot(page, "terminal-390");
     expect(faults).toEqual([]);
     await context.close();
   });

@@ -1,5 +1,7 @@
 /** The connector: it waits for the edge to ask, opens its own targets with its own credentials, and records. */
+
 import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type pg from "pg";
 import { encodeOptions, tokenPads } from "../policies/postgres/pins.ts";
@@ -146,11 +148,20 @@ export class Connector {
       this.#log(fill === "room" ? "info" : "warn", words, { used, max, sessions: sessions.length });
       this.#fill = fill;
     }
-    const refused = this.uploader.counts.refused;
+    const refused = this.#setAside();
     const step = `${Math.ceil((20 * used) / max)} ${refused}`;
     if (!this.online || step === this.#told) return;
     this.#told = step;
     this.#control.send({ v: 1, t: "status", spool: { used, max, sessions: sessions.length, refused } });
+  }
+
+  /** Recordings that the edge refused for good, also before this process began: they wait for somebody to look. */
+  #setAside(): number {
+    try {
+      return readdirSync(this.spool.folderOf("refused")).length;
+    } catch {
+      return 0;
+    }
   }
 
   /** Takes no new session, lets those that run go on for `ms`, then ends everything and uploads the rest. */
