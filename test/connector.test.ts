@@ -12,6 +12,7 @@ import { createLog } from "../tunnel-connector/log.ts";
 import { readSegment, verifyChain } from "../wire/recording.ts";
 import { type Bridge, type Door, startBridge } from "./support/edge-client.ts";
 import { type EdgeLab, startEdgeLab } from "./support/edge-lab.ts";
+import { LIBRARY_TABLES } from "./support/library-tables.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wicket-connector-"));
@@ -25,10 +26,7 @@ beforeAll(async () => {
   server = await startPostgres({ password_encryption: "scram-sha-256" });
   const admin = new pg.Client(server.url);
   await admin.connect();
-  await admin.query(`
-    CREATE TABLE public.customers (id int PRIMARY KEY, email text, ssn text, phone text, country char(2), balance numeric(12,2));
-    CREATE TABLE public.orders (id int PRIMARY KEY, customer_id int, total numeric(10,2), status text, created_at timestamptz, note jsonb);
-    CREATE TABLE public.employees (id int PRIMARY KEY, name text, email text, salary int, hired date);
+  await admin.query(`${LIBRARY_TABLES}
     CREATE TABLE public.secrets (id int PRIMARY KEY, token text);
     CREATE ROLE connector LOGIN PASSWORD 'the connector''s own';
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO connector;

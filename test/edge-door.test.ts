@@ -8,6 +8,7 @@ import { crowd } from "./support/crowd.ts";
 import { type Bridge, type Door, DoorClient, startBridge } from "./support/edge-client.ts";
 import { PostgresTarget, TestConnector } from "./support/edge-connector.ts";
 import { type EdgeLab, startEdgeLab } from "./support/edge-lab.ts";
+import { LIBRARY_TABLES } from "./support/library-tables.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
 
 let server: TestPostgres;
@@ -20,10 +21,7 @@ beforeAll(async () => {
   server = await startPostgres();
   const admin = new pg.Client(server.url);
   await admin.connect();
-  await admin.query(`
-    CREATE TABLE public.customers (id int PRIMARY KEY, email text, ssn text, phone text, country char(2), balance numeric(12,2));
-    CREATE TABLE public.orders (id int PRIMARY KEY, customer_id int, total numeric(10,2), status text, created_at timestamptz, note jsonb);
-    CREATE TABLE public.employees (id int PRIMARY KEY, name text, email text, salary int, hired date);
+  await admin.query(`${LIBRARY_TABLES}
     CREATE TABLE public.secrets (id int PRIMARY KEY, token text);
     INSERT INTO customers VALUES (7, 'tina@example.com', '123-45-6789', '555', 'CH', 12.5);
     INSERT INTO orders SELECT i, 7, i, 'paid', now(), '{}' FROM generate_series(1, 1000) i`);

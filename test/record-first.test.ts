@@ -18,6 +18,7 @@ import { createLog } from "../tunnel-connector/log.ts";
 import { readSegment } from "../wire/recording.ts";
 import { type Bridge, startBridge } from "./support/edge-client.ts";
 import { type EdgeLab, startEdgeLab } from "./support/edge-lab.ts";
+import { LIBRARY_TABLES } from "./support/library-tables.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
 
 /** Where an open file can be read whatever its name is: on Linux. Elsewhere what the disk confirmed is not looked at. */
@@ -85,10 +86,7 @@ beforeAll(async () => {
   server = await startPostgres();
   const admin = new pg.Client(server.url);
   await admin.connect();
-  await admin.query(`
-    CREATE TABLE public.customers (id int PRIMARY KEY, email text, ssn text, phone text, country char(2), balance numeric(12,2));
-    CREATE TABLE public.orders (id int PRIMARY KEY, customer_id int, total numeric(10,2), status text, created_at timestamptz, note jsonb);
-    CREATE TABLE public.employees (id int PRIMARY KEY, name text, email text, salary int, hired date);
+  await admin.query(`${LIBRARY_TABLES}
     INSERT INTO orders SELECT i, i, i, 'paid', now(), '{}' FROM generate_series(1, 1000) i`);
   await admin.end();
   // In front of the database: looks at the disk before a byte goes on.

@@ -21,6 +21,7 @@ import { launchBrowser, shoot, signIn, violations, withBrowser } from "./support
 import { type Bridge, startBridge } from "./support/edge-client.ts";
 import type { EdgeLab } from "./support/edge-lab.ts";
 import { type IdentityEdge, startIdentityEdge } from "./support/identity-edge.ts";
+import { LIBRARY_TABLES } from "./support/library-tables.ts";
 import { startPostgres, type TestPostgres } from "./support/postgres.ts";
 
 const MAX = 512 * 1024;
@@ -75,10 +76,7 @@ beforeAll(async () => {
   server = await startPostgres();
   const admin = new pg.Client(server.url);
   await admin.connect();
-  await admin.query(`
-    CREATE TABLE public.customers (id int PRIMARY KEY, email text, ssn text, phone text, country char(2), balance numeric(12,2));
-    CREATE TABLE public.orders (id int PRIMARY KEY, customer_id int, total numeric(10,2), status text, created_at timestamptz, note jsonb);
-    CREATE TABLE public.employees (id int PRIMARY KEY, name text, email text, salary int, hired date);
+  await admin.query(`${LIBRARY_TABLES}
     INSERT INTO orders SELECT i, i, i, md5(i::text) || md5((-i)::text), now(), '{}' FROM generate_series(1, 20000) i`);
   await admin.end();
   edge = await startIdentityEdge({ policies: await policies(), bundle: takingNothing(await bundleWorker()) });

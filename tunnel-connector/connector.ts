@@ -139,7 +139,10 @@ export class Connector {
     this.#control.start();
   }
 
-  /** Tells the edge how full the spool is, when that changed by a twentieth of its bound; and the log, when it fills. */
+  /**
+   * Tells the edge how full the spool is, when that changed by a twentieth of its bound or nothing waits any more; and
+   * the log, when it fills.
+   */
   #tellStatus(): void {
     const { used, max, sessions, full } = this.spool;
     const fill = full ? "full" : used > max * NEARLY_FULL ? "nearly full" : "room";
@@ -149,7 +152,7 @@ export class Connector {
       this.#fill = fill;
     }
     const refused = this.#setAside();
-    const step = `${Math.ceil((20 * used) / max)} ${refused}`;
+    const step = `${Math.ceil((20 * used) / max)} ${refused} ${sessions.length === 0}`;
     if (!this.online || step === this.#told) return;
     this.#told = step;
     this.#control.send({ v: 1, t: "status", spool: { used, max, sessions: sessions.length, refused } });

@@ -13,6 +13,7 @@ import { freePort } from "../../client/dev/ports.ts";
 import type { Task } from "../../policies/task.ts";
 import { buildPolicies } from "../../scripts/build-policies.ts";
 import type { EdgeSettings } from "../../scripts/run-edge.ts";
+import { LIBRARY_TABLES } from "../support/library-tables.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import type { StoreState } from "./store-faults.ts";
 
@@ -176,10 +177,7 @@ async function database(log: string): Promise<TestPostgres> {
   );
   const admin = new pg.Client(server.url);
   await admin.connect();
-  await admin.query(`
-    CREATE TABLE public.customers (id int PRIMARY KEY, email text, ssn text, phone text, country char(2), balance numeric(12,2));
-    CREATE TABLE public.orders (id int PRIMARY KEY, customer_id int, total numeric(10,2), status text, created_at timestamptz, note jsonb);
-    CREATE TABLE public.employees (id int PRIMARY KEY, name text, email text, salary int, hired date);
+  await admin.query(`${LIBRARY_TABLES}
     INSERT INTO customers SELECT i, 'c' || i || '@example.com', '078-05-' || i, '', 'CH', i FROM generate_series(1, 1000) i;
     CREATE ROLE connector LOGIN;
     GRANT SELECT ON ALL TABLES IN SCHEMA public TO connector`);

@@ -15,6 +15,7 @@ import { type RecordingEntry, type SealedSegment, SegmentWriter } from "../../wi
 import { startBridge } from "./edge-client.ts";
 import { PostgresTarget, TestConnector } from "./edge-connector.ts";
 import { type EdgeLab, startEdgeLab } from "./edge-lab.ts";
+import { LIBRARY_TABLES } from "./library-tables.ts";
 import { startPostgres } from "./postgres.ts";
 
 /** A session that is over, and its recording as the connector wrote it. */
@@ -57,10 +58,7 @@ export async function startRecordedEdge(): Promise<RecordedEdge> {
   const server = await startPostgres();
   const admin = new pg.Client(server.url);
   await admin.connect();
-  await admin.query(`
-    CREATE TABLE public.customers (id int PRIMARY KEY, email text, ssn text, phone text, country char(2), balance numeric(12,2));
-    CREATE TABLE public.orders (id int PRIMARY KEY, customer_id int, total numeric(10,2), status text, created_at timestamptz, note jsonb);
-    CREATE TABLE public.employees (id int PRIMARY KEY, name text, email text, salary int, hired date);
+  await admin.query(`${LIBRARY_TABLES}
     INSERT INTO orders SELECT i, 7, i, 'paid', now(), '{}' FROM generate_series(1, 100) i`);
   await admin.end();
   const lab = await startEdgeLab();
