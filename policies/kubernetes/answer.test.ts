@@ -277,6 +277,13 @@ describe("K3 objects outside the grant are dropped", () => {
       expect(show([reads({})], "GET", "/api/v1/namespaces/shop/pods", body).fault).toBe("ANSWER_MALFORMED");
     }
   });
+  test("an object that is too large stops the answer, in one chunk too", () => {
+    const body = list([{ ...pod("a", "shop"), filler: "x".repeat(5 * 1024 * 1024) }]);
+    for (const size of [64 * 1024, body.length]) {
+      const { fault } = show([reads({})], "GET", "/api/v1/namespaces/shop/pods", body, size);
+      expect(fault).toBe("OBJECT_TOO_LARGE");
+    }
+  });
   test("a list of 5,000 pods is never held whole", () => {
     const filter = new AnswerFilter(
       (() => {

@@ -71,7 +71,8 @@ export class AnswerFilter {
   push(chunk: Uint8Array): AnswerResult {
     if (this.#fault !== null) return { ok: false, fault: this.#fault };
     this.#chunk = chunk;
-    const stopped = this.#splitter.push(chunk, this.#piece, this.#element);
+    const element = chunk.length > MAX_OBJECT ? null : this.#element;
+    const stopped = this.#splitter.push(chunk, this.#piece, element);
     if (stopped !== null)
       this.#fault ??= stopped === "JSON_PIECE_TOO_LARGE" ? "OBJECT_TOO_LARGE" : "ANSWER_MALFORMED";
     return this.#taken();

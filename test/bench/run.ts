@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { decisions } from "./decisions.ts";
 import { kubernetes } from "./kubernetes.ts";
 import { Lab, Stops } from "./lab.ts";
+import { lists } from "./lists.ts";
 import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { pgbench } from "./pgbench.ts";
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, (lab: Lab) => Promise<Report>>> = {
   sealing,
   log,
   kubernetes,
+  lists,
 };
 const SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 /** Above it others use the processors, and figures say little. */

@@ -67,7 +67,7 @@ export class JsonSplitter {
   /**
    * Reads a chunk; `piece` gets what became complete. Returns null, or why reading must stop. `element` may take an
    * element where it stands: it gives the offset behind it, or -1 when it is not whole there or not to its liking. It
-   * then comes as a piece, if it is one.
+   * then comes as a piece, if it is one. The chunk is the limit of what it takes.
    */
   push(
     chunk: Uint8Array,
@@ -104,7 +104,7 @@ export class JsonSplitter {
         (this.#place === "element" || this.#place === "elementOrEnd")
       ) {
         const end = element(chunk, i, this.#key);
-        if (end > i && end - i <= this.#limit) {
+        if (end > i) {
           this.#place = "afterElement";
           i = end;
           continue;
