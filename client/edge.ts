@@ -158,8 +158,8 @@ function exitFor(status: number, code: string): ExitCode {
 }
 
 export function unreachable(origin: string, error: unknown): CommandError {
-  const { cause, code } = error as { cause?: { code?: string }; code?: string };
-  const why = code ?? cause?.code ?? (error instanceof Error ? error.name : "");
+  const { cause, code } = error as { cause?: { code?: string; message?: string }; code?: string };
+  const why = code ?? cause?.code ?? cause?.message ?? (error instanceof Error ? error.name : "");
   const next = isLoopback(origin) ? "Is it running? npm start" : "Is the address right? See --edge.";
   return fail(exit.unreachable, "EDGE_UNREACHABLE", `the edge ${origin} cannot be reached (${why})`, next);
 }

@@ -5,7 +5,6 @@
 import {
   chmodSync,
   closeSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -15,7 +14,8 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { exit, fail } from "./exit.ts";
+import { CommandError, exit, fail } from "./exit.ts";
+import { makeFolder, reasonOf } from "./folders.ts";
 
 export interface Login {
   readonly token: string;
@@ -32,6 +32,9 @@ interface Store {
   readonly current: string | null;
   readonly logins: Readonly<Record<string, Login>>;
 }
+
+/** What to do about a place that cannot be used. */
+const ELSEWHERE = "Set XDG_CONFIG_HOME to a folder of yours.";
 
 const EMPTY: Store = { version: 1, current: null, logins: {} };
 
@@ -53,7 +56,8 @@ function read(): Store {
     text = readFileSync(file(), "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return EMPTY;
-    throw error;
+    if (error instanceof CommandError) throw error;
+    throw fail(exit.failure, "LOGIN_FILE_READ", `${file()} cannot be read (${reasonOf(error)})`, ELSEWHERE);
   }
   try {
     const store = JSON.parse(text) as Store;
@@ -70,11 +74,20 @@ function read(): Store {
 }
 
 function write(store: Store): void {
-  mkdirSync(folder(), { recursive: true, mode: 0o700 });
-  chmodSync(folder(), 0o700);
+  makeFolder(folder(), ELSEWHERE);
   const half = `${file()}.${process.pid}`;
-  writeFileSync(half, `${JSON.stringify(store, null, 2)}\n`, { mode: 0o600 });
-  renameSync(half, file());
+  try {
+    chmodSync(folder(), 0o700);
+    writeFileSync(half, `${JSON.stringify(store, null, 2)}\n`, { mode: 0o600 });
+    renameSync(half, file());
+  } catch (error) {
+    throw fail(
+      exit.failure,
+      "LOGIN_FILE_WRITE",
+      `${file()} cannot be written (${reasonOf(error)})`,
+      ELSEWHERE,
+    );
+  }
 }
 
 /** The edge that was logged in to last, or null. */
@@ -102,14 +115,17 @@ const LOCK_MS = 40_000;
  * ends the login.
  */
 export async function withLoginLock<Result>(work: () => Promise<Result>): Promise<Result> {
-  mkdirSync(folder(), { recursive: true, mode: 0o700 });
+  makeFolder(folder(), ELSEWHERE);
   const lock = `${file()}.lock`;
   for (;;) {
     try {
       closeSync(openSync(lock, "wx", 0o600));
       break;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
+        const why = `${lock} cannot be written (${reasonOf(error)})`;
+        throw fail(exit.failure, "LOGIN_FILE_WRITE", why, ELSEWHERE);
+      }
     }
     const made = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
     if (made !== undefined && Date.now() - made > LOCK_MS) rmSync(lock, { force: true });

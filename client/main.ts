@@ -18,6 +18,14 @@ import { recordingCommand } from "./recording/commands.ts";
 import { EdgeRefusal } from "./recording/edge.ts";
 import { faultText, out, say } from "./terminal.ts";
 
+/** What the recording commands are told of a fault: the status that an edge would have given. */
+const STATUS: Readonly<Record<number, number>> = {
+  [exit.login]: 401,
+  [exit.denied]: 403,
+  [exit.usage]: 404,
+  [exit.unreachable]: 503,
+};
+
 /** Loading the policies' compiler and parser takes longer than most commands: only for `wicket policy`. */
 async function policyCommand(): Promise<Command> {
   const wanted = process.argv.slice(2).find((word) => !word.startsWith("-"));
@@ -46,18 +54,16 @@ async function program(): Promise<Command> {
       out,
       err: say,
       async connect(edge) {
-        const opened = openEdge(edge === undefined ? {} : { edge });
         const told = async <Answer>(work: Promise<Answer>): Promise<Answer> => {
           try {
             return await work;
           } catch (error) {
             if (!(error instanceof CommandError)) throw error;
             const { code, message } = error.fault;
-            const status =
-              error.fault.exit === exit.login ? 401 : error.fault.exit === exit.denied ? 403 : 500;
-            throw new EdgeRefusal(status, code, message);
+            throw new EdgeRefusal(STATUS[error.fault.exit] ?? 500, code, message);
           }
         };
+        const opened = await told((async () => openEdge(edge === undefined ? {} : { edge }))());
         return {
           json: (path) => told(call(opened, path)),
           bytes: (path, limit) => told(fetchBytes(opened, path, limit)),

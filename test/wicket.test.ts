@@ -1,6 +1,7 @@
 /** The command line beside the whole system: what a person types on the first day, and what goes wrong then. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SignJWT } from "jose";
 import pg from "pg";
@@ -116,6 +117,18 @@ describe("the first day", () => {
     const [first, folder, socket, host] = stdout.split("\n");
     expect([first, folder, socket]).toEqual(["5432 wicket orders-db ", "700", "600"]);
     expect(existsSync(host!)).toBe(false);
+  });
+
+  test("Ctrl-C at the whole terminal leaves no socket behind, whichever program it reaches first", async () => {
+    const place = mkdtempSync(join(tmpdir(), "wicket-sockets-"));
+    const child = system.spawn(connect("sleep", "60"), { env: { TMPDIR: place, XDG_RUNTIME_DIR: place } });
+    const done = finished(child);
+    const sleeping = await system.until(async () => descendant(child.pid!, "sleep"), "the program runs");
+    expect(readdirSync(place)).toHaveLength(1);
+    for (const pid of [sleeping, child.pid!]) process.kill(pid, "SIGINT");
+    expect((await done).code).toBe(130);
+    expect(readdirSync(place)).toEqual([]);
+    rmSync(place, { recursive: true });
   });
 
   test("sessions are listed, shown, played back and ended", async () => {

@@ -2,7 +2,7 @@
  * The local end of a task: a listener that only its owner can use. A Unix socket in a folder of mode 0700, or a
  * loopback port with a password that is made for this run. Each connection is a session of its own at the edge.
  */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { setFlagsFromString } from "node:v8";
 import { type Admission, enter } from "../admission.ts";
 import { call } from "../edge.ts";
 import { CommandError, exit } from "../exit.ts";
+import { temporaryFolder } from "../folders.ts";
 import { serveConnection } from "./connection.ts";
 import type { DoorAsk, OpenDoor, SessionFacts } from "./door.ts";
 
@@ -164,10 +165,10 @@ interface Place {
 
 async function listenSocket(server: Server): Promise<Place> {
   const base = process.env["XDG_RUNTIME_DIR"] ?? tmpdir();
-  let host = mkdtempSync(join(base, "wicket-"));
+  let host = temporaryFolder("wicket-", base);
   if (Buffer.byteLength(host) + 16 > MAX_SOCKET_PATH) {
     rmSync(host, { recursive: true });
-    host = mkdtempSync("/tmp/wicket-");
+    host = temporaryFolder("wicket-", "/tmp");
   }
   const path = join(host, ".s.PGSQL.5432");
   const before = process.umask(0o177);

@@ -12,6 +12,8 @@ interface ConnectOptions extends SessionOptions {
   readonly json: boolean;
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** Settings of libpq that would send the program elsewhere, or make it ask for what is not here. */
 const MISLEADING = [
   "PGHOSTADDR",
@@ -49,11 +51,16 @@ async function connect(
   const ask = askOf(resource, options);
   const listen = options.tcp || process.platform === "win32" ? 0 : "socket";
   const admission = admissionOf(options);
+  // Until the program runs, a signal ends this one by `exit`, which also removes the socket.
+  const quit = (signal: NodeJS.Signals): never => process.exit(128 + constants.signals[signal]);
+  for (const signal of SIGNALS) process.on(signal, quit);
   const bridge = await startBridge({ ask, admission, listen, say: (text) => say(`wicket: ${text}`) }, "must");
   const { host, port, sessions } = bridge;
   if (options.json) outJson({ status: "ready", host, port, database: resource, session: sessions[0] });
   try {
-    return await runProgram(program, environmentOf(bridge, resource));
+    const running = runProgram(program, environmentOf(bridge, resource));
+    for (const signal of SIGNALS) process.off(signal, quit);
+    return await running;
   } finally {
     await bridge.stop();
   }
@@ -82,23 +89,17 @@ function runProgram([file, ...args]: readonly string[], env: NodeJS.ProcessEnv):
     // Ctrl-C goes to the whole foreground group: psql decides what it means. Others are passed on.
     const ignore = (): void => {};
     const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+    // They stay to the end: the program may be gone before the signal comes here, and the socket is still to be removed.
     process.on("SIGINT", ignore);
     process.on("SIGTERM", pass);
     process.on("SIGHUP", pass);
-    const done = (): void => {
-      process.off("SIGINT", ignore);
-      process.off("SIGTERM", pass);
-      process.off("SIGHUP", pass);
-    };
     child.once("error", (error: NodeJS.ErrnoException) => {
-      done();
       const missing = error.code === "ENOENT";
       const next = missing && file === "psql" ? "On Debian: apt install postgresql-client" : undefined;
       const why = missing ? "is not installed" : `cannot be started (${error.code})`;
       reject(fail(exit.failure, "COMMAND_NOT_FOUND", `${file} ${why}`, next));
     });
     child.once("exit", (code, signal) => {
-      done();
       resolve(code ?? 128 + (signal ? (constants.signals[signal] ?? 0) : 0));
     });
   });

@@ -43,6 +43,7 @@ async function dev(options: DevOptions, json: boolean): Promise<number> {
   const starting = startDev(options, tell);
   const system = await Promise.race([starting, stopped]);
   if (system === "stopped") {
+    if (!json) say("\nStopping, when what was begun has started.");
     await starting.then((late) => late.stop()).catch(() => {});
     return exit.ok;
   }

@@ -23,8 +23,8 @@ export function proxyCommand(): Command {
 
 async function proxy(resource: string, options: ProxyOptions): Promise<number> {
   const ask = askOf(resource, options);
-  const stopped = new Promise<"stopped">((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => resolve("stopped"));
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
   });
   const talk = (text: string): void => say(`wicket: ${text}`);
   const admission = admissionOf(options);
@@ -35,7 +35,7 @@ async function proxy(resource: string, options: ProxyOptions): Promise<number> {
     const next = "Take another, or --port 0 for any.";
     throw fail(exit.failure, "PORT_IN_USE", `port ${options.port} is in use`, next);
   });
-  if (bridge === "stopped") process.exit(exit.ok);
+  if (typeof bridge === "string") process.exit(bridge === "SIGINT" ? exit.interrupted : exit.ok);
   const { host, port, password } = bridge;
   const url = `postgres://wicket:${password}@${host}:${port}/${encodeURIComponent(resource)}`;
   if (options.json)

@@ -107,16 +107,20 @@ async function grantTasks(client: pg.Client, bundle: Bundle): Promise<string[]> 
   return [...missing].map((name) => `a task names ${name}, which the sample data does not have`);
 }
 
+/** `--postgres URL`. Throws a `CommandError` when it is none. */
+export function databaseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url && /^postgres(ql)?:$/.test(url.protocol)) return url;
+  throw fail(
+    exit.usage,
+    "POSTGRES_URL",
+    "--postgres is not a URL like postgres://user:password@host:5432/database",
+  );
+}
+
 /** Reads `--postgres URL` and tries it. */
 export async function namedDatabase(text: string): Promise<DevDatabase> {
-  const url = URL.parse(text);
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw fail(
-      exit.usage,
-      "POSTGRES_URL",
-      "--postgres is not a URL like postgres://user:password@host:5432/database",
-    );
-  }
+  const url = databaseUrl(text);
   const user = decodeURIComponent(url.username) || (process.env["USER"] ?? "postgres");
   const host = url.searchParams.get("host") ?? (url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1");
   const local = host.startsWith("/") || /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host);

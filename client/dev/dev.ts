@@ -21,7 +21,7 @@ import {
   startConnector,
   writeConnectorConfig,
 } from "./connector-process.ts";
-import { type DevDatabase, embeddedDatabase, namedDatabase } from "./database.ts";
+import { type DevDatabase, databaseUrl, embeddedDatabase, namedDatabase } from "./database.ts";
 import { freePort, portIsFree } from "./ports.ts";
 import { type DevProvider, startProvider } from "./provider.ts";
 import { openSecureDoor, type SecureDoor } from "./secure-door.ts";
@@ -102,6 +102,7 @@ async function assemble(
   stops: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Promise<DevSystem> {
+  if (options.postgres !== undefined) databaseUrl(options.postgres);
   const library = await compile(options.policies, tell);
   const port = await takePort(options.port);
   const edgeOrigin = `http://127.0.0.1:${port}`;

@@ -1,5 +1,5 @@
 /** `wicket kubeconfig` and `wicket kube-credential`: kubectl through the edge. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
@@ -16,6 +16,7 @@ import {
   tokenOption,
 } from "../edge.ts";
 import { exit, fail } from "../exit.ts";
+import { makeFolder } from "../folders.ts";
 import { exchangeFor } from "../oauth.ts";
 import { out, outJson, perform, say } from "../terminal.ts";
 import { CONTEXT_VARIABLE, type CredentialRequest, execCredential, readExecInfo } from "./credential.ts";
@@ -98,7 +99,7 @@ async function addContext(resource: string, options: KubeconfigOptions): Promise
   };
   const written = writeKubeconfig(existsSync(file) ? readFileSync(file, "utf8") : null, context);
   if (!written.ok) throw fail(exit.failure, "KUBECONFIG", `${file}: ${written.message}`);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file), "Name another file: KUBECONFIG=FILE");
   const next = `${file}.wicket-${process.pid}`;
   writeFileSync(next, written.text, { mode: 0o600 });
   chmodSync(next, 0o600);

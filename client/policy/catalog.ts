@@ -7,6 +7,8 @@ import type { Library } from "../../policies/compile.ts";
 import { buildCatalog, type CatalogRow, catalogQueries } from "../../policies/postgres/catalog.ts";
 import type { Catalog, CatalogColumn, CatalogRelation } from "../../policies/postgres/catalog-types.ts";
 import type { SqlRule, Task } from "../../policies/task.ts";
+import { fail, exit as programExit } from "../exit.ts";
+import { reasonOf } from "../folders.ts";
 import { exit, type PolicyIo } from "./io.ts";
 import { catalogPath, openLibrary } from "./library.ts";
 
@@ -44,7 +46,12 @@ function catalogText(catalog: Catalog): string {
 /** The catalog of every relation outside the system schemas, with the functions that the library's tasks name. */
 export async function readCatalog(url: string, library: Library, resource: string): Promise<Catalog> {
   const client = new pg.Client({ connectionString: url, application_name: "wicket policy" });
-  await client.connect();
+  try {
+    await client.connect();
+  } catch (error) {
+    const why = `the database of ${resource} cannot be opened (${reasonOf(error)})`;
+    throw fail(programExit.unreachable, "DATABASE_UNREACHABLE", why, "See --postgres.");
+  }
   try {
     const found = await client.query<{ schema: string; name: string }>(
       `SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name

@@ -2,6 +2,8 @@
 
 import { join } from "node:path";
 import { Command, Option } from "commander";
+import { CommandError } from "../exit.ts";
+import { faultText } from "../terminal.ts";
 import { policyCatalog } from "./catalog.ts";
 import { policyCheck } from "./check.ts";
 import { policyExplain } from "./explain.ts";
@@ -49,8 +51,11 @@ export function policyCommand(io: PolicyIo = terminal): Command {
     try {
       process.exitCode = await action;
     } catch (error) {
-      io.err(`wicket: ${error instanceof Error ? error.message : String(error)}`);
-      process.exitCode = exit.failure;
+      const known = error instanceof CommandError;
+      io.err(
+        known ? faultText(error.fault) : `wicket: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      process.exitCode = known ? error.fault.exit : exit.failure;
     }
   };
 

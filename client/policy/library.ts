@@ -2,9 +2,12 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Compiled, type CompileOptions, compileLibrary } from "../../policies/compile.ts";
+import { exit, fail } from "../exit.ts";
 
 /** The files that `compileLibrary` wants, by path below the folder. Throws when the folder cannot be read. */
 export function readLibraryFiles(folder: string): Map<string, string> {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw fail(exit.usage, "POLICIES_UNREADABLE", `there is no folder ${folder}`, "See --policies.");
   const files = new Map<string, string>();
   const read = (path: string) => files.set(path, readFileSync(join(folder, path), "utf8"));
   for (const name of ["resources.yaml", "people.yaml"]) {

@@ -8,6 +8,8 @@ import type { StatementDecider } from "../../policies/postgres/decision.ts";
 import type { Parser } from "../../policies/postgres/parser.ts";
 import { hasError, problemText } from "../../policies/problem.ts";
 import type { Task } from "../../policies/task.ts";
+import { exit, fail } from "../exit.ts";
+import { reasonOf } from "../folders.ts";
 import { PROGRAM } from "../program.ts";
 import { guessCatalog, readCatalog, restrictCatalog } from "./catalog.ts";
 import type { PolicyIo } from "./io.ts";
@@ -78,11 +80,23 @@ async function findCatalog(
   library: Library,
   resource: string,
 ): Promise<Catalog | null> {
-  if (source.catalog !== undefined) return JSON.parse(readFileSync(source.catalog, "utf8")) as Catalog;
+  if (source.catalog !== undefined) return readStored(source.catalog);
   if (source.postgres !== undefined) return readCatalog(source.postgres, library, resource);
   const stored = catalogPath(source.policies, resource);
   if (statSync(stored, { throwIfNoEntry: false }) === undefined) return null;
-  return JSON.parse(readFileSync(stored, "utf8")) as Catalog;
+  return readStored(stored);
+}
+
+function readStored(path: string): Catalog {
+  let why = "it is no catalog";
+  try {
+    const found = JSON.parse(readFileSync(path, "utf8")) as Catalog;
+    if (Array.isArray(found?.relations) && Array.isArray(found.systemRelations)) return found;
+  } catch (error) {
+    why = reasonOf(error);
+  }
+  const next = `Make one: ${PROGRAM} policy catalog RESOURCE --postgres URL`;
+  throw fail(exit.usage, "CATALOG_UNREADABLE", `the catalog ${path} cannot be read (${why})`, next);
 }
 
 /** The task of that name; null after it said that there is none. */

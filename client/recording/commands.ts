@@ -211,7 +211,8 @@ function exitCodeOf(error: unknown): number {
     return error.status === 401 || error.status === 403 ? exit.denied : exit.failure;
   }
   if (error instanceof EdgeRefusal) {
-    if (error.status === 0) return exit.usage;
+    if (error.status === 0 || error.status === 404) return exit.usage;
+    if (error.status >= 502) return exit.unreachable;
     return error.status === 401 ? exit.login : error.status === 403 ? exit.denied : exit.failure;
   }
   return error instanceof TypeError ? exit.unreachable : exit.failure;
