@@ -42,7 +42,7 @@ describe("said in one sentence, with what to do", () => {
       /cannot be read \(ENOTDIR\) \(LOGIN_FILE_READ\)\n +Set XDG/,
     ],
     [
-      "a login that cannot be kept",
+      "a port that is not for the web",
       ["login", "--as", "x", "--edge", "http://127.0.0.1:1"],
       { XDG_CONFIG_HOME: nowhere },
       6,
