@@ -138,7 +138,7 @@ const DIFFERENCES: readonly [RegExp, string][] = [
   ],
   [
     /\(42803\)/,
-    "columns that a primary key determines, in grouping sets that each have the key: added to a plain GROUP BY only",
+    "columns that a primary key determines, where the key is grouped by as the merged column of a JOIN … USING",
   ],
   [
     /^polymorphism\.sql .*other values/,
