@@ -42,7 +42,7 @@ allow:
     update: { public.notes: { columns: "*" } }
     delete: { public.notes: {} }
     copy: { public.notes: { columns: "*" } }
-session: { ttl: 1h, idle: 30m }
+session: { ttl: 1h, idle: 30m, pooled: true }
 recording: { level: full, on_failure: terminate }
 `;
 
