@@ -102,7 +102,12 @@ async function stepsOf(program: Program, url: string, gate: boolean): Promise<St
   const [command, ...args] = program.command;
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: "1", PYTHONIOENCODING: "utf-8" };
   const out = await finished(
-    spawn(command!, [...args, url, ...(gate ? ["gate"] : [])], { env, cwd: folder }),
+    spawn(command!, [...args, url, ...(gate ? ["gate"] : [])], {
+      env,
+      cwd: folder,
+      timeout: 120_000,
+      killSignal: "SIGKILL",
+    }),
   );
   expect([out.code, out.code === 0 ? "" : out.stderr]).toEqual([0, ""]);
   return out.stdout
