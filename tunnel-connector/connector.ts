@@ -11,7 +11,7 @@ import { CatalogReader } from "./catalog-reader.ts";
 import type { ConnectorConfig, ConnectorResource, HttpResource, PostgresResource } from "./config.ts";
 import { ControlChannel } from "./control-channel.ts";
 import { dialFault } from "./dial-guard.ts";
-import { EdgeRefusal, edgeSocket, opened } from "./edge-socket.ts";
+import { EdgeRefusal, edgeSocket, type OpenSocket, openedEarly } from "./edge-socket.ts";
 import { explainStatement } from "./explain.ts";
 import { RequestServer } from "./http-requests.ts";
 import { openHttpTarget } from "./http-target.ts";
@@ -268,10 +268,10 @@ export class Connector {
       } catch (error) {
         throw new TargetError("SPOOL_FULL", "the connector cannot write recordings", String(error));
       }
-      const socket = await this.#dialBack(dial);
+      const edge = await this.#dialBack(dial);
       const taken = target.take();
       const running = new PostgresSession({
-        ...{ session, task: task.name, target: taken, socket, recording, onFailure, deadline: dial.deadline },
+        ...{ session, task: task.name, target: taken, edge, recording, onFailure, deadline: dial.deadline },
         cancel: () => {
           if (!taken.key) return;
           cancelPostgres(resource, taken.key).catch((error: unknown) =>
@@ -310,10 +310,7 @@ export class Connector {
     const recording = first ? this.#recordRequests(dial, session) : this.#requests.get(session);
     if (!recording)
       throw new TargetError("TARGET_PREFLIGHT", "the connector has no recording of this session", "");
-    // The edge may speak at once: what comes with its answer to the handshake waits here.
-    const early: (Buffer | string)[] = [];
-    let take = (message: Buffer | string): void => void early.push(message);
-    const socket = await this.#dialBack(dial, (message) => take(message)).catch((error: unknown) => {
+    const { socket, listen } = await this.#dialBack(dial).catch((error: unknown) => {
       if (first) this.#endRequests(session, "NOT_OPENED");
       throw error;
     });
@@ -330,8 +327,7 @@ export class Connector {
         socket.close(1000, code);
       },
     });
-    take = (message) => server.message(message);
-    for (const message of early.splice(0)) take(message);
+    listen((data, binary) => server.message(binary ? data : data.toString()));
     socket.on("error", () => socket.terminate());
     socket.on("close", (_code, reason) => {
       server.close();
@@ -377,16 +373,12 @@ export class Connector {
     for (const [name, one] of this.#running) if (name.startsWith(`${session}.`)) one.kill(reason);
   }
 
-  async #dialBack(dial: Dial, onMessage?: (message: Buffer | string) => void) {
+  async #dialBack(dial: Dial): Promise<OpenSocket> {
     const headers = {
       authorization: `Bearer ${await this.#identity.token()}`,
       "wicket-ticket": dial.ticket,
     };
-    const socket = edgeSocket(this.config.edge, dial.url, CONNECTOR_SUBPROTOCOL, headers);
-    if (onMessage)
-      socket.on("message", (data: Buffer, binary: boolean) => onMessage(binary ? data : data.toString()));
-    await opened(socket);
-    return socket;
+    return openedEarly(edgeSocket(this.config.edge, dial.url, CONNECTOR_SUBPROTOCOL, headers));
   }
 
   #gone(session: string): void {

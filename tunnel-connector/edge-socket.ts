@@ -49,6 +49,28 @@ export function edgeSocket(
   return socket;
 }
 
+/** A socket to the edge that is open. */
+export interface OpenSocket {
+  readonly socket: WebSocket;
+  /** Hands over the messages, from the first on: the edge may speak at once. To be called once. */
+  listen(onMessage: (data: Buffer, binary: boolean) => void): void;
+}
+
+/** As `opened`, with what comes before anybody listens. */
+export async function openedEarly(socket: WebSocket): Promise<OpenSocket> {
+  const early: [data: Buffer, binary: boolean][] = [];
+  let take = (data: Buffer, binary: boolean): void => void early.push([data, binary]);
+  socket.on("message", (data: Buffer, binary: boolean) => take(data, binary));
+  await opened(socket);
+  return {
+    socket,
+    listen(onMessage) {
+      take = onMessage;
+      for (const [data, binary] of early.splice(0)) onMessage(data, binary);
+    },
+  };
+}
+
 /** Resolves when the socket is open; rejects with `EdgeRefusal` or the network's error. */
 export function opened(socket: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {

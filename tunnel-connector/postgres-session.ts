@@ -16,6 +16,7 @@ import {
   splitFrame,
 } from "../wire/tunnel.ts";
 import { BackendScrubber } from "./backend-scrubber.ts";
+import type { OpenSocket } from "./edge-socket.ts";
 import type { ExplainAsk, Explained } from "./explain.ts";
 import type { TakenSocket } from "./handshake-stream.ts";
 import { RecordingError, type SessionRecording } from "./session-recording.ts";
@@ -29,8 +30,7 @@ export interface PostgresSessionOptions {
   readonly session: string;
   readonly task: string;
   readonly target: TakenSocket;
-  /** Open. */
-  readonly socket: WebSocket;
+  readonly edge: OpenSocket;
   readonly recording: SessionRecording;
   /** Whether a recording that cannot be written ends the session. */
   readonly onFailure: "terminate" | "continue";
@@ -67,7 +67,7 @@ export class PostgresSession {
   constructor(options: PostgresSessionOptions) {
     this.#options = options;
     this.#target = options.target.socket;
-    this.#socket = options.socket;
+    this.#socket = options.edge.socket;
     this.#recording = options.recording;
     this.#scrubber = new BackendScrubber({ name: options.task });
     this.#sender = new FramedSender((message) => this.#emit(message));
@@ -80,14 +80,6 @@ export class PostgresSession {
   start(opened: { parameters: Record<string, string>; serverVersion: number; catalog: object }): void {
     const socket = this.#socket;
     const target = this.#target;
-    socket.on("message", (data: Buffer, binary: boolean) => {
-      try {
-        if (binary) this.#data(data);
-        else this.#control(data);
-      } catch (error) {
-        this.#fault(error);
-      }
-    });
     socket.on("close", (_code, reason) => this.#closed(reason.toString()));
     socket.on("error", () => socket.terminate());
     target.on("error", () => target.destroy());
@@ -105,6 +97,16 @@ export class PostgresSession {
     if (this.#options.target.rest.length > 0) this.#fromTarget(this.#options.target.rest);
     target.resume();
     if (target.destroyed) this.#targetClosed();
+    // Last: the edge may have said that the session is over already.
+    this.#options.edge.listen((data, binary) => {
+      try {
+        if (binary) this.#data(data);
+        else this.#control(data);
+      } catch (error) {
+        this.#fault(error);
+      }
+    });
+    if (socket.readyState === socket.CLOSED) this.#closed("");
   }
 
   /** Ends the session now, from this side. */

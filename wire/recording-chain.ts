@@ -64,11 +64,34 @@ export function readSegment(bytes: Uint8Array): Segment | SegmentError {
 /** The entries' bytes, never more than the header states; null when they are not what it says. */
 function bodyOf({ size, encoding }: SegmentHeader, stored: Uint8Array): Uint8Array | null {
   if (encoding === undefined) return stored.length === size ? stored : null;
+  // What is longer would be cut off unseen.
+  if (statedSize(stored) !== size) return null;
   try {
     const body = decompress(stored, new Uint8Array(size));
     return body.length === size ? body : null;
   } catch {
     return null;
+  }
+}
+
+/** The size of the content that a Zstandard frame states (RFC 8878, 3.1.1.1.4), bytes; null when it states none. */
+function statedSize(frame: Uint8Array): number | null {
+  // The longest header, with zeros where the frame is shorter: such a frame does not decompress.
+  const header = new Uint8Array(18);
+  header.set(frame.subarray(0, 18));
+  const view = new DataView(header.buffer);
+  const descriptor = header[4]!;
+  const single = (descriptor >> 5) & 1;
+  const at = 5 + (single === 1 ? 0 : 1) + [0, 1, 2, 4][descriptor & 3]!;
+  switch (descriptor >> 6) {
+    case 0:
+      return single === 1 ? header[at]! : null;
+    case 1:
+      return view.getUint16(at, true) + 256;
+    case 2:
+      return view.getUint32(at, true);
+    default:
+      return Number(view.getBigUint64(at, true));
   }
 }
 

@@ -102,3 +102,17 @@ test("R2 a small frame that unpacks to very much is cut off at the size that the
   expect(readSegment(bytes).ok).toBe(false);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024);
 });
+
+test("R7 a segment whose entries decompress to more than its header says is none", () => {
+  const { bytes, header } = sealed(rows);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4);
+  for (const size of [header.size - 1, header.size + 1, header.size - header.size / 2]) {
+    const head = utf8(JSON.stringify({ ...header, size: Math.floor(size) }));
+    const forged = new Uint8Array(8 + head.length + bytes.length - 8 - length);
+    forged.set(bytes.subarray(0, 4));
+    new DataView(forged.buffer).setUint32(4, head.length);
+    forged.set(head, 8);
+    forged.set(bytes.subarray(8 + length), 8 + head.length);
+    expect(readSegment(forged)).toMatchObject({ ok: false, code: "SEGMENT_MALFORMED" });
+  }
+});

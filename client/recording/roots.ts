@@ -117,8 +117,19 @@ export function holdEdge(end: SessionEnd, start: SessionStart | null, examined: 
     return { fault: `${lost}: they were lost or left out` };
   }
   const { answered } = end;
-  if (sent > 0 && (!broke || !answered)) return { fault: `${lost}: they never arrived, or were left out` };
-  if (!answered) return { fault: null, detail: "the edge saw the same messages to the database", gap: lost };
+  // A session that broke off while it was opened: the database answered nothing, and nothing is recorded of it.
+  const began = frontend.entries + backend.entries > 0;
+  const opening = (broke || examined.reason === "NOT_OPENED") && !answered && !began;
+  if (sent > 0 && !opening && (!broke || !answered))
+    return {
+      fault: `${lost}: they never arrived, or were left out; the recording ends with ${examined.reason}`,
+    };
+  if (!answered) {
+    const detail = opening
+      ? "the database answered nothing"
+      : "the edge saw the same messages to the database";
+    return { fault: null, detail, gap: `${lost}: the recording broke off (${examined.reason})` };
+  }
   if (answered.frontend.entries > frontend.entries) {
     return { fault: `${lost}, and the database answered some of them: they were lost or left out` };
   }

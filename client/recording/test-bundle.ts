@@ -38,7 +38,7 @@ export async function newSigner(
 export const taskBody = { name: "refund-investigation", version: 1, rules: [] };
 const task = { name: taskBody.name, digest: digestOf(taskBody) };
 
-/** A recording of `count` segments, each with a statement and two result frames. */
+/** A recording of `count` segments, each with a statement and two result frames; of 0, a note and the end. */
 export function record(session: string, count: number, salt = "", reason = "CLIENT_CLOSED") {
   const writer = new SegmentWriter(session);
   const sealed: SealedSegment[] = [];
@@ -50,6 +50,10 @@ export function record(session: string, count: number, salt = "", reason = "CLIE
     writer.add({ kind: "elided", at: at + 2, bytes: elide("backend", utf8(`C ${n}`)) });
     writer.add({ kind: "note", at: at + 3, bytes: utf8('{"note":"x"}') });
     sealed.push(writer.seal(at + 3, n === count - 1 ? { reason } : undefined));
+  }
+  if (count === 0) {
+    writer.add({ kind: "note", at: 1_790_000_000_000, bytes: utf8('{"note":"x"}') });
+    sealed.push(writer.seal(1_790_000_000_000, { reason }));
   }
   const { frontend, backend } = writer.roots;
   const roots = {
@@ -66,6 +70,8 @@ export interface Parties {
 }
 /** What is other than in the recording of a session that ended well. */
 export interface MadeOptions {
+  /** Segments with messages, 6 when left out. */
+  readonly count?: number;
   /** In the last segment. */
   readonly reason?: string;
   readonly start?: Partial<Extract<LogEntry, { type: "session.start" }>["recording"]>;
@@ -85,7 +91,7 @@ export async function bundleOf(
   progress: Extract<LogEntry, { type: "session.progress" }>["roots"] | null = null,
   options: MadeOptions = {},
 ): Promise<Files> {
-  const recording = record(session, 6, salt, options.reason);
+  const recording = record(session, options.count ?? 6, salt, options.reason);
   const stored = await storedForms(options.segments ?? recording.sealed, options.auditors ?? []);
   const last = { digest: segmentDigest(stored.at(-1)!) };
   const statement = await signStatement(

@@ -148,6 +148,23 @@ describe("R3 an honest recording that broke off", () => {
       expect(failed(await verify(await broken(null)))).toEqual(["edge's root"]);
     });
 
+    test("a session that broke off while it was opened: nothing is recorded, nothing was answered, the gap is stated", async () => {
+      const { frontend, backend } = record("s_1", 0, "", "NOT_OPENED").roots;
+      const roots = { frontend: { entries: 1, root: "ab".repeat(32) }, backend };
+      for (const reason of ["NOT_OPENED", "CONNECTOR_RESTARTED"]) {
+        const report = await verify(
+          await bundleOf("s_1", "", parties, { roots }, null, { reason, count: 0 }),
+        );
+        expect(failed(report), JSON.stringify(report.checks)).toEqual([]);
+        expect(of(report, "completeness").verdict).toBe("GAP STATED");
+      }
+      const answered = { frontend: { entries: 1, root: "ab".repeat(32) }, backend };
+      const ending = { roots, answered };
+      const lost = await bundleOf("s_1", "", parties, ending, null, { reason: "NOT_OPENED", count: 0 });
+      expect(failed(await verify(lost))).toEqual(["edge's root"]);
+      expect(frontend.entries).toBe(0);
+    });
+
     test("R2 it fails where the database answered what is missing, and where the beginning is another", async () => {
       const { frontend, backend } = whole().roots;
       const roots = { frontend: { ...frontend, entries: frontend.entries + 3 }, backend };

@@ -41,6 +41,8 @@ test("R1 R3 R9 parts killed, network cut, R2, disk and clock failing: nothing th
   const options = { ms: 0, seed: 7, clients: 3, every: 300, load: 12, pace: 0.2, patience: 60_000, kinds };
   const report = await runChaos({ ...options, say: () => {} });
   expect(report.faults).toEqual([]);
+  // A crash is no forgery: the verifier was asked about all recordings that broke off.
+  expect(report.verified).toBeGreaterThan(0);
   expect(Object.keys(report.faultsMade).sort()).toEqual([...kinds].sort());
   // That they were faults: something failed of them.
   const { RECORDING_FAILED = 0, SPOOL_FULL = 0 } = report.ends;

@@ -259,6 +259,9 @@ if (import.meta.main) {
   console.log(
     `${sessions} sessions; ${answered} statements answered, ${reached} reached the database, ${recorded} are recorded`,
   );
+  console.log(
+    `${report.verified} recordings exported and verified, ${report.gaps} of them with a stated gap`,
+  );
   for (const fault of faults) console.log(`FAULT ${fault}`);
   console.log(
     faults.length === 0

@@ -1,6 +1,6 @@
 /** The parts that chaos breaks: PostgreSQL stays, the edge, the connector and the network between them do not. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server as HttpServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcp, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,9 +10,12 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import pg from "pg";
 import { writeConnectorConfig } from "../../client/dev/connector-process.ts";
 import { freePort } from "../../client/dev/ports.ts";
+import { digestOf } from "../../policies/canonical.ts";
 import type { Task } from "../../policies/task.ts";
 import { buildPolicies } from "../../scripts/build-policies.ts";
 import type { EdgeSettings } from "../../scripts/run-edge.ts";
+import { formatVerifierKey } from "../../wire/log/note.ts";
+import { connectorVerifier } from "../../wire/log/statement.ts";
 import { LIBRARY_TABLES } from "../support/library-tables.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import type { StoreState } from "./store-faults.ts";
@@ -31,6 +34,8 @@ export interface Parts {
   /** PostgreSQL's own log: a line a statement, after the application's name and a tabulator. */
   readonly statements: string;
   token(person: string): Promise<string>;
+  /** The key that the connector's statements verify with, as a vkey. */
+  connectorKey(): string;
   killEdge(): Promise<void>;
   startEdge(): Promise<void>;
   killConnector(): Promise<void>;
@@ -119,6 +124,12 @@ async function assemble(
   let code: string | null = null;
   const parts: Parts = {
     ...{ origin: `http://127.0.0.1:${port}`, statements, token: provider.token, stop },
+    connectorKey() {
+      const key = JSON.parse(readFileSync(join(folder, "connector", "state", "key.json"), "utf8")) as {
+        readonly x: string;
+      };
+      return formatVerifierKey(connectorVerifier("demo", Buffer.from(key.x, "base64url"))!);
+    },
     async startEdge() {
       edge = spawn(process.execPath, [EDGE], { stdio: ["pipe", "pipe", "inherit"], detached: true });
       edge.stdin!.end(JSON.stringify(settings));
@@ -189,17 +200,16 @@ async function database(log: string): Promise<TestPostgres> {
 async function policies(durability: Durability) {
   const bundle = await buildPolicies();
   if (!bundle) throw new Error("the library has errors");
-  const base = bundle.tasks["orders-analyst"]!;
+  const { digest: _, ...base } = bundle.tasks["orders-analyst"]!;
   const limits = { rows: null, statements: null, bytes: null, statementTimeoutMs: 60_000, lookups: null };
   const task = {
     ...base,
     name: "chaos",
-    digest: "c".repeat(64),
     limits,
     recording: { ...base.recording, durability },
     session: { ...base.session, maxConcurrent: null },
   };
-  return { ...bundle, tasks: { chaos: task } };
+  return { ...bundle, tasks: { chaos: { ...task, digest: digestOf(task) } } };
 }
 
 async function startProvider() {

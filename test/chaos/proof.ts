@@ -5,6 +5,12 @@
 import { readFileSync } from "node:fs";
 import { ChainVerifier } from "../../wire/recording.ts";
 import type { Parts } from "./parts.ts";
+import { verdicts } from "./verdicts.ts";
+
+/** How the connector closes a recording that broke off. */
+const BROKEN: ReadonlySet<string> = new Set(["CONNECTOR_RESTARTED", "CONNECTION_LOST", "RECORDING_FAILED"]);
+/** Of the other recordings, so many are verified. */
+const OTHERS = 5;
 
 /** Marks a statement of the load: `'chaos-<n>'` stands in its text. */
 const TAG = /'(chaos-\d+)'/g;
@@ -15,6 +21,10 @@ export interface Proof {
   readonly reached: number;
   /** Statements of the load in recordings: some were written down and then not sent. */
   readonly recorded: number;
+  /** Recordings that the verifier was asked about: all that broke off, and some others. */
+  readonly verified: number;
+  /** Those of them with a stated gap. */
+  readonly gaps: number;
   /** What is wrong; empty = complete. */
   readonly faults: readonly string[];
   /** How often sessions ended, by code. */
@@ -79,6 +89,8 @@ export async function prove(parts: Parts, patience: number): Promise<Proof> {
   // A few at a time: most of it is waiting.
   const waiting = sessions.map(({ id }) => id);
   const read = new Map<string, Awaited<ReturnType<typeof whole>>>();
+  const broken: string[] = [];
+  const others: string[] = [];
   const worker = async (): Promise<void> => {
     for (let id = waiting.shift(); id !== undefined; id = waiting.shift())
       read.set(id, await whole(get, id, end, reached.has(id)));
@@ -99,7 +111,9 @@ export async function prove(parts: Parts, patience: number): Promise<Proof> {
       faults.push(`the recording of ${id}: ${recording.message}`);
       continue;
     }
-    const { tags } = recording;
+    const { tags, reason } = recording;
+    if (BROKEN.has(reason)) broken.push(id);
+    else if (others.length < OTHERS) others.push(id);
     recorded += tags.length;
     for (const tag of tags) {
       const other = seen.get(tag);
@@ -110,10 +124,13 @@ export async function prove(parts: Parts, patience: number): Promise<Proof> {
       faults.push(`${tag} reached the database in ${id} and is not in its recording, or out of order`);
     }
   }
+  const judged = await verdicts(parts, [...broken, ...others]);
+  faults.push(...judged.faults);
   const count = [...reached.values()].reduce((sum, tags) => sum + tags.length, 0);
   const ends: Record<string, number> = {};
   for (const { end_code: code } of await allSessions(get)) if (code) ends[code] = (ends[code] ?? 0) + 1;
-  return { sessions: sessions.length, reached: count, recorded, faults, ends };
+  const { verified, gaps } = judged;
+  return { sessions: sessions.length, reached: count, recorded, verified, gaps, faults, ends };
 }
 
 async function allSessions(get: (path: string) => Promise<Response>): Promise<SessionRow[]> {
@@ -130,7 +147,9 @@ async function allSessions(get: (path: string) => Promise<Response>): Promise<Se
   }
 }
 
-type Read = { readonly ok: true; readonly tags: string[] } | { readonly ok: false; readonly message: string };
+type Read =
+  | { readonly ok: true; readonly tags: string[]; readonly reason: string }
+  | { readonly ok: false; readonly message: string };
 
 /** A session that is over for so long without a segment, and never came to its database, has none. */
 const NEVER_MS = 2_000;
@@ -179,5 +198,6 @@ async function readWhole(
       if (event?.t === "statement") for (const [, tag] of event.text.matchAll(TAG)) tags.push(tag!);
     }
   }
-  return chain.final ? { ok: true, tags } : { ok: false, message: "it has no end" };
+  const { final } = chain;
+  return final ? { ok: true, tags, reason: final.reason } : { ok: false, message: "it has no end" };
 }

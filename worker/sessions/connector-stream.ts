@@ -38,8 +38,12 @@ export class ConnectorStream {
   #queuedRecords = 0;
   /** The newest statement among them. */
   #newest = 0;
-  /** The root after the messages that brought statements which have no outcome yet, by the newest of them. */
+  /** The newest statement of which the record left, and the data not yet. */
+  #told = 0;
+  /** The roots at the data of statements which have no outcome yet, by the newest of them. */
   #sent: (Answered & { readonly n: number })[] = [];
+  /** Those at the last data. */
+  #last: Answered | null = null;
   #answered: Answered | null = null;
 
   readonly #roots: RecordingRoots;
@@ -57,6 +61,7 @@ export class ConnectorStream {
     const { frontend } = this.#roots;
     if (message instanceof Uint8Array) {
       frontend.add("frontend", message);
+      this.#note();
       const frame = joinFrame(this.#held?.lines ?? [], message);
       this.#held = null;
       this.#send(frame);
@@ -69,14 +74,14 @@ export class ConnectorStream {
     }
     this.#queuedRecords -= message.size;
     for (const line of message.lines) frontend.add("event", line);
-    this.#note(message.newest);
+    if (message.newest > 0) this.#told = message.newest;
     if (message.size <= MAX_JOINED_RECORDS) this.#held = message;
     else this.#send(message.text);
   }
 
   /**
-   * The messages that the connector has for sure: the database answered a statement that came with or after them, and
-   * the connector wrote down before what it had sent until then. Null when the database answered none.
+   * The messages that the connector has for sure: the database answered what came with or after them, and
+   * the connector wrote down before what it had sent until then. Null when the database answered nothing.
    */
   get answered(): Answered | null {
     return this.#answered;
@@ -89,11 +94,20 @@ export class ConnectorStream {
     if (held) this.#send(held.text);
   }
 
-  #note(n: number): void {
-    if (n === 0 || n === this.#sent.at(-1)?.n) return;
+  #note(): void {
     const { frontend, backend } = this.#roots;
-    this.#sent.push({ n, frontend: frontend.mark(), backend: backend.mark() });
+    this.#last = { frontend: frontend.mark(), backend: backend.mark() };
+    if (this.#told === 0) return;
+    this.#sent.push({ n: this.#told, ...this.#last });
+    this.#told = 0;
     if (this.#sent.length > MAX_SENT) this.#sent.shift();
+  }
+
+  /** The database owes nothing: it has answered all that was sent. */
+  settled(): void {
+    if (this.#last === null || this.queued > 0) return;
+    this.#answered = this.#last;
+    this.#sent = [];
   }
 
   /** Data bytes that wait for credit. */

@@ -151,16 +151,17 @@ test("R3 the edge knows up to which message the connector has everything: that o
   const roots = new RecordingRoots("s");
   const record = connector.sent.find((one) => typeof one === "string" && one.includes('"record"')) as string;
   roots.add("event", new TextEncoder().encode(record));
+  roots.add("frontend", queryMessage("select 1"));
   expect(it.answered).toBeNull();
   const ready = new Uint8Array([0x5a, 0, 0, 0, 5, 0x49]);
   fromConnector(describeRow());
   fromConnector(new Uint8Array([0x43, 0, 0, 0, 13, ...new TextEncoder().encode("SELECT 0\0")]));
   fromConnector(ready);
-  expect(it.answered).toMatchObject({ frontend: { count: 1 }, backend: { count: 0 } });
+  expect(it.answered).toMatchObject({ frontend: { count: 2 }, backend: { count: 0 } });
   expect(it.answered!.frontend.root).toBe(roots.frontend.root);
   fromClient(queryMessage("select 2"));
   fromClient(queryMessage("select 3"));
-  expect(it.answered).toMatchObject({ frontend: { count: 1 } });
+  expect(it.answered).toMatchObject({ frontend: { count: 2 } });
   // What the connector sent before it got a statement, it has written down with that statement.
   for (const tag of ["SELECT 0\0", "SELECT 0\0"]) {
     fromConnector(new Uint8Array([0x43, 0, 0, 0, 13, ...new TextEncoder().encode(tag)]));

@@ -267,6 +267,7 @@ export class PostgresRelay {
     else this.roots.backend.addHashed("backend", sha256(bytes), bytes.length);
     const owed = !this.#gate.idle;
     this.#gate.fromServer(bytes);
+    if (this.#gate.idle) this.#toConnector.settled();
     if (owed) this.#lastActive = this.#options.clock();
   }
 
