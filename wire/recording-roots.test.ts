@@ -42,7 +42,7 @@ const message: fc.Arbitrary<Message> = fc
   .tuple(fc.constantFrom("event", "frontend", "backend"), size, fc.nat(255))
   .map(([kind, length, fill]) => [kind as Message[0], new Uint8Array(length).fill(fill)]);
 /** Enough of them to be folded several times. */
-const messages = fc.array(message, { maxLength: 120 });
+const messages = fc.array(message, { maxLength: 300, size: "max" });
 
 test("the root is what the format says, after any messages", () => {
   fc.assert(

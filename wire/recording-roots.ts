@@ -22,14 +22,14 @@ const KINDS = { event: 1, frontend: 2, backend: 3 } as const;
 /** Longest message that is written as it is, bytes. */
 export const INLINE = 2048;
 /** Bytes of messages, as they are written, that are hashed together. */
-export const FOLD = 8192;
+export const FOLD = 32_768;
 
 /** Kind and length. */
 const HEAD = 5;
 /** A SHA-256. */
 const HASH = 32;
-/** Most that is gathered, behind what was folded. */
-const ROOM = HASH + FOLD + HEAD + INLINE;
+/** Room at first, behind what was folded: most sessions say little. It doubles as it fills. */
+const FIRST_ROOM = 1024;
 
 /** From where a root goes on: the number of messages, what was folded and what is gathered. */
 export interface RootState {
@@ -62,7 +62,7 @@ export class RootMark {
 /** The running root and the count of one direction, as either party keeps them. */
 export class RunningRoot {
   /** What was folded, then what is gathered; the first `#size` bytes count. */
-  #bytes = new Uint8Array(ROOM);
+  #bytes = new Uint8Array(FIRST_ROOM);
   #size = HASH;
   #count = 0;
   /** Whether marks look at these bytes, so that others must be taken for what comes after the fold. */
@@ -75,6 +75,7 @@ export class RunningRoot {
     if (state) {
       const gathered = state.gathered ?? new Uint8Array(0);
       if (state.folded.length !== HASH || gathered.length >= FOLD) throw new RangeError("not a root's state");
+      this.#reserve(gathered.length);
       this.#bytes.set(state.folded);
       this.#bytes.set(gathered, HASH);
       this.#size = HASH + gathered.length;
@@ -120,6 +121,7 @@ export class RunningRoot {
 
   #add(kind: number, length: number, content: Uint8Array): void {
     if (this.#over) throw new RangeError("this root cannot be gone on from");
+    this.#reserve(HEAD + content.length);
     const bytes = this.#bytes;
     const at = this.#size;
     bytes[at] = kind;
@@ -133,10 +135,18 @@ export class RunningRoot {
     if (this.#size >= HASH + FOLD) this.#fold();
   }
 
+  #reserve(more: number): void {
+    const needed = this.#size + more;
+    if (needed <= this.#bytes.length) return;
+    const bytes = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    bytes.set(this.#bytes.subarray(0, this.#size));
+    this.#bytes = bytes;
+  }
+
   #fold(): void {
     const folded = sha256(this.#bytes.subarray(0, this.#size));
     // A mark of before needs what was gathered then.
-    if (this.#marked) this.#bytes = new Uint8Array(ROOM);
+    if (this.#marked) this.#bytes = new Uint8Array(this.#bytes.length);
     this.#marked = false;
     this.#bytes.set(folded);
     this.#size = HASH;
