@@ -12,6 +12,7 @@
  */
 import * as v from "valibot";
 
+import { Slab } from "./slab.ts";
 import { MAX_DATA_FRAME } from "./window.ts";
 
 export {
@@ -197,6 +198,8 @@ export function recordLines(message: Uint8Array): Uint8Array[] | null {
   return lines.length > 0 ? lines : null;
 }
 
+const frames = new Slab();
+
 /** Largest records that travel with data, bytes; others are a message of their own. */
 export const MAX_JOINED_RECORDS = 64 * 1024;
 
@@ -207,7 +210,7 @@ export const MAX_JOINED_RECORDS = 64 * 1024;
  */
 export function joinFrame(records: readonly Uint8Array[], data: Uint8Array): Uint8Array {
   const length = recordsSize(records);
-  const message = new Uint8Array(4 + length + data.length);
+  const message = frames.take(4 + length + data.length);
   message[0] = length >>> 24;
   message[1] = length >>> 16;
   message[2] = length >>> 8;

@@ -4,6 +4,7 @@
  */
 import type { GateEvent } from "../../policies/postgres/gate.ts";
 import { concat } from "../../wire/postgres/cursor.ts";
+import { Slab } from "../../wire/slab.ts";
 import { encodeControl, recordsSize } from "../../wire/tunnel.ts";
 
 const encoder = new TextEncoder();
@@ -24,10 +25,11 @@ export function recordLine(event: GateEvent): Uint8Array {
 }
 
 const none = new Uint8Array(0);
+const slab = new Slab();
 
 /** The text in UTF-8 and these bytes after it. Short texts without other characters are quicker written here. */
 function encoded(text: string, end: Uint8Array): Uint8Array {
-  const line = new Uint8Array(text.length + end.length);
+  const line = slab.take(text.length + end.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 0x7f) return concat([encoder.encode(text), end]);
