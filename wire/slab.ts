@@ -1,6 +1,7 @@
 /**
  * Small arrays out of larger ones: an array of its own costs more than what is written into most. No byte is given out
  * twice, so a part may be kept or sent for as long as its owner likes; it keeps the rest of its slab in memory so long.
+ * So a slab is for what goes the same way: of parts that wait together, little more is kept than they are.
  */
 
 /** Bytes of a slab. */

@@ -198,8 +198,6 @@ export function recordLines(message: Uint8Array): Uint8Array[] | null {
   return lines.length > 0 ? lines : null;
 }
 
-const frames = new Slab();
-
 /** Largest records that travel with data, bytes; others are a message of their own. */
 export const MAX_JOINED_RECORDS = 64 * 1024;
 
@@ -208,9 +206,13 @@ export const MAX_JOINED_RECORDS = 64 * 1024;
  * the records as `recordLines` reads them, then the data, which they come before. One message instead of two: each
  * costs both ends a system call.
  */
-export function joinFrame(records: readonly Uint8Array[], data: Uint8Array): Uint8Array {
+export function joinFrame(
+  records: readonly Uint8Array[],
+  data: Uint8Array,
+  slab: Slab = new Slab(),
+): Uint8Array {
   const length = recordsSize(records);
-  const message = frames.take(4 + length + data.length);
+  const message = slab.take(4 + length + data.length);
   message[0] = length >>> 24;
   message[1] = length >>> 16;
   message[2] = length >>> 8;

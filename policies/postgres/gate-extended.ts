@@ -14,6 +14,7 @@ import {
 } from "../../wire/postgres/frontend.ts";
 import { Frontend, TransactionStatus } from "../../wire/postgres/messages.ts";
 import { Verdict } from "../../wire/postgres/stream.ts";
+import { Slab } from "../../wire/slab.ts";
 import type { Holds } from "./gate-holds.ts";
 import { recordParams } from "./gate-params.ts";
 import {
@@ -40,7 +41,13 @@ import {
   unfitTypes,
 } from "./gate-statements.ts";
 
-const encoder = new TextEncoder();
+/** For messages that are sent, and copied for that, in the turn in which they are made. */
+const slab = new Slab();
+/** A Close of what no server has: it is answered, and does nothing. */
+const closeNothing = {
+  statement: closeMessage("statement", UNUSED_NAME),
+  portal: closeMessage("portal", UNUSED_NAME),
+} as const;
 /** Characters of all prepared statements' texts. */
 const maxPreparedText = 8 * 1024 * 1024;
 
@@ -97,7 +104,7 @@ export class ExtendedProtocol {
     const entry = session.statements.define(name, prepared, cycle);
     const known = kept?.ready ?? false;
     session.replies.push(owe("parse", cycle, { prepared, known, statements: [entry] }));
-    if (known) return closeMessage("statement", UNUSED_NAME);
+    if (known) return closeNothing.statement;
     if (kept) return parseMessage(kept.name, decision.rewritten!, parameterTypes);
     if (decision.rewritten === text) return Verdict.Pass;
     return parseMessage(name, decision.rewritten!, parameterTypes);
@@ -138,7 +145,7 @@ export class ExtendedProtocol {
     const entry = session.portals.define(portal, { prepared, run }, session.cycle);
     if (portal !== "") session.decider?.bound?.(portal);
     session.replies.push(owe("bind", session.cycle, { run, prepared, portals: [entry] }));
-    if (prepared.kept) return bindTo(prepared.kept.name, bytes, start, end);
+    if (prepared.kept) return bindTo(prepared.kept.encoded, bytes, start, end);
     return anew ? concat([anew, bytes.subarray(start - 5, end)]) : Verdict.Pass;
   }
 
@@ -230,7 +237,7 @@ export class ExtendedProtocol {
         owe("close", cycle, { statements: closed(session.statements.close(name, cycle)) }),
       );
       // To close what is not there is no error. A name that this gate did not make is left alone.
-      return found.is === "here" ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
+      return found.is === "here" ? Verdict.Pass : closeNothing.statement;
     }
     const found = session.portals.find(name, cycle);
     if (found.is === "unsettled") return this.#waitForCycle(found.cycle);
@@ -241,7 +248,7 @@ export class ExtendedProtocol {
       owe("close", cycle, { portals, cursors: closed(session.cursors.close(name, cycle)) }),
     );
     const here = found.is === "here" || declared.is === "here";
-    return here ? Verdict.Pass : closeMessage(target, UNUSED_NAME);
+    return here ? Verdict.Pass : closeNothing.portal;
   }
 
   /** Makes the server fail here, and drops what it will discard up to the Sync. */
@@ -258,13 +265,16 @@ export class ExtendedProtocol {
   }
 }
 
-/** A Bind of the unnamed statement as one of `name`. */
-function bindTo(name: string, bytes: Uint8Array, start: number, end: number): Uint8Array {
+/** A Bind of the unnamed statement as one of `named`. */
+function bindTo(named: Uint8Array, bytes: Uint8Array, start: number, end: number): Uint8Array {
   const statement = bytes.indexOf(0, start) + 1;
-  const named = encoder.encode(name);
-  const message = new Uint8Array(5 + (end - start) + named.length);
+  const message = slab.take(5 + (end - start) + named.length);
+  const length = message.length - 1;
   message[0] = Frontend.Bind;
-  new DataView(message.buffer).setUint32(1, message.length - 1);
+  message[1] = length >>> 24;
+  message[2] = length >>> 16;
+  message[3] = length >>> 8;
+  message[4] = length;
   message.set(bytes.subarray(start, statement), 5);
   message.set(named, 5 + statement - start);
   message.set(bytes.subarray(statement, end), 5 + statement - start + named.length);

@@ -7,6 +7,7 @@
  * setting may have changed that says how literals are read, and none is made any more when that change may be taken
  * back. A changed table is the server's business: it parses what it kept again.
  */
+import { encodeUtf8 } from "../../wire/postgres/cursor.ts";
 import type { StatementDecision } from "./decision.ts";
 import { RESERVED_NAME } from "./names.ts";
 
@@ -28,6 +29,8 @@ const MOMENTARY = /now|today|tomorrow|yesterday|\breg[a-z]+\b|\\|\bu&|'\s*(?:--[
 
 export interface Kept {
   readonly name: string;
+  /** The name in UTF-8. */
+  readonly encoded: Uint8Array;
   /** The server has it. */
   ready: boolean;
   /** It is not used any more: it failed, or a setting changed. */
@@ -61,7 +64,9 @@ export class KeptStatements {
     }
     if (this.#live.size >= MAX_KEPT) return null;
     this.#made += 1;
-    const kept: Kept = { name: `${RESERVED_NAME} ${this.#made}`, ready: false, gone: false, dropped: false };
+    const name = `${RESERVED_NAME} ${this.#made}`;
+    const encoded = encodeUtf8(name);
+    const kept: Kept = { name, encoded, ready: false, gone: false, dropped: false };
     this.#texts.set(key, kept);
     this.#live.add(kept);
     return kept;

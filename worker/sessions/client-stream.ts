@@ -2,12 +2,14 @@
  * The stream of one session to its client: what one turn makes leaves as few messages, within the client's credit. A
  * plain bridge knows neither frames nor control messages: it gets bytes, and its socket's buffer is the level.
  */
+import { Slab } from "../../wire/slab.ts";
 import { encodeControl, FramedSender, MAX_DATA_FRAME, type TunnelMessage } from "../../wire/tunnel.ts";
 import { joined } from "./connector-stream.ts";
 import type { RelaySocket } from "./relay-types.ts";
 
 export class ClientStream {
   readonly #sender = new FramedSender((message) => this.#send(message));
+  readonly #slab = new Slab();
   #socket: RelaySocket | null = null;
   #framed = true;
   /** Output of the input that is being handled. */
@@ -58,7 +60,7 @@ export class ClientStream {
   }
 
   flush(): void {
-    const bytes = joined(this.#parts);
+    const bytes = joined(this.#parts, this.#slab);
     this.#parts = [];
     this.#size = 0;
     if (!bytes) return;

@@ -3,8 +3,8 @@
  * messages, records before data; everything that leaves is added to the running root of its direction.
  */
 import type { GateEvent } from "../../policies/postgres/gate.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
 import type { RecordingRoots, RootMark } from "../../wire/recording.ts";
+import { Slab } from "../../wire/slab.ts";
 import {
   encodeControl,
   FramedSender,
@@ -46,6 +46,7 @@ export class ConnectorStream {
   #last: Answered | null = null;
   #answered: Answered | null = null;
 
+  readonly #slab = new Slab();
   readonly #roots: RecordingRoots;
   readonly #send: (message: string | Uint8Array) => void;
   /** Records that wait for the data of the same turn. */
@@ -62,7 +63,7 @@ export class ConnectorStream {
     if (message instanceof Uint8Array) {
       frontend.add("frontend", message);
       this.#note();
-      const frame = joinFrame(this.#held?.lines ?? [], message);
+      const frame = joinFrame(this.#held?.lines ?? [], message, this.#slab);
       this.#held = null;
       this.#send(frame);
       return;
@@ -142,7 +143,7 @@ export class ConnectorStream {
    * How a statement ended is not waited for by anything, so it may go with what is sent next.
    */
   record(event: GateEvent): void {
-    const line = recordLine(event);
+    const line = recordLine(event, this.#slab);
     if (this.#recordsSize + line.length > MAX_GATHERED) this.#giveRecords();
     this.#records.push(line);
     this.#recordsSize += line.length;
@@ -170,7 +171,7 @@ export class ConnectorStream {
 
   /** Sends the data of this turn, as far as there is credit, and the records that are due, before it. */
   flush(): void {
-    const bytes = joined(this.#parts);
+    const bytes = joined(this.#parts, this.#slab);
     if (bytes || this.#due) this.#giveRecords();
     this.#parts = [];
     this.#size = 0;
@@ -207,9 +208,19 @@ export class ConnectorStream {
  * The parts as one array, or null when there is none. A small view of a large message is copied, so that what
  * waits for credit holds no more memory than it counts for.
  */
-export function joined(parts: readonly Uint8Array[]): Uint8Array | null {
+export function joined(parts: readonly Uint8Array[], slab: Slab): Uint8Array | null {
   if (parts.length === 0) return null;
-  if (parts.length > 1) return concat(parts as Uint8Array[]);
-  const part = parts[0]!;
-  return part.length * 2 < part.buffer.byteLength ? part.slice() : part;
+  if (parts.length === 1) {
+    const part = parts[0]!;
+    if (part.length * 2 >= part.buffer.byteLength) return part;
+  }
+  let size = 0;
+  for (const { length } of parts) size += length;
+  const whole = slab.take(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

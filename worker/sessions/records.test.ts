@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { GateEvent } from "../../policies/postgres/gate.ts";
+import { Slab } from "../../wire/slab.ts";
 import { recordLines } from "../../wire/tunnel.ts";
 import { Records, recordLine } from "./records.ts";
 
+const slab = new Slab();
 const read = (line: Uint8Array) => JSON.parse(new TextDecoder().decode(line)) as unknown;
 const text = fc.string({ unit: "binary", maxLength: 40 });
 const decision = { effect: "allow", reason: "ALLOWED", message: "é", rule: null, relations: [], masked: [] };
@@ -18,7 +20,7 @@ test("a record says what the fact says, whatever was written of the same decisio
   const facts = fc.array(statement, { minLength: 1, maxLength: 5 });
   fc.assert(
     fc.property(facts, (some) => {
-      const lines = some.map(recordLine);
+      const lines = some.map((event) => recordLine(event, slab));
       expect(lines.map(read)).toEqual(some.map((event) => ({ t: "record", event })));
       const { text: message, size } = new Records(lines, 0);
       const bytes = new TextEncoder().encode(message);
@@ -39,5 +41,5 @@ test("facts of other kinds", () => {
     ms: 3,
     at: 4,
   };
-  expect(read(recordLine(outcome))).toEqual({ t: "record", event: outcome });
+  expect(read(recordLine(outcome, slab))).toEqual({ t: "record", event: outcome });
 });

@@ -4,7 +4,7 @@
  */
 import type { GateEvent } from "../../policies/postgres/gate.ts";
 import { concat } from "../../wire/postgres/cursor.ts";
-import { Slab } from "../../wire/slab.ts";
+import type { Slab } from "../../wire/slab.ts";
 import { encodeControl, recordsSize } from "../../wire/tunnel.ts";
 
 const encoder = new TextEncoder();
@@ -14,21 +14,24 @@ const decoder = new TextDecoder();
 const ends = new WeakMap<object, { readonly text: string; readonly bytes: Uint8Array }>();
 
 /** One fact as a `record` message, without a line break in it. */
-export function recordLine(event: GateEvent): Uint8Array {
+export function recordLine(event: GateEvent, slab: Slab): Uint8Array {
   if (event.t !== "statement") {
-    return encoded(encodeControl({ t: "record", event: event as unknown as Record<string, unknown> }), none);
+    return encoded(
+      encodeControl({ t: "record", event: event as unknown as Record<string, unknown> }),
+      none,
+      slab,
+    );
   }
   const { n, protocol, params, at } = event;
   const given = params === undefined ? "" : `,"params":${JSON.stringify(params)}`;
   const start = `{"t":"record","event":{"t":"statement","n":${n},"protocol":"${protocol}","at":${at}${given}`;
-  return encoded(start, endOf(event));
+  return encoded(start, endOf(event), slab);
 }
 
 const none = new Uint8Array(0);
-const slab = new Slab();
 
 /** The text in UTF-8 and these bytes after it. Short texts without other characters are quicker written here. */
-function encoded(text: string, end: Uint8Array): Uint8Array {
+function encoded(text: string, end: Uint8Array, slab: Slab): Uint8Array {
   const line = slab.take(text.length + end.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
