@@ -60,7 +60,13 @@ export async function kubernetes(lab: Lab): Promise<Report> {
   );
   const exec = (command: string) => (way: Way) => execute(door, room(way), command);
   await compare("exec, first byte", ["relay", "plain"], 11, "first", exec("command=echo&command=hello"));
-  await compare("exec, 7 MB of output", ["relay", "plain"], 21, "total", exec(`command=seq&command=${LINES}`));
+  await compare(
+    "exec, 7 MB of output",
+    ["relay", "plain"],
+    21,
+    "total",
+    exec(`command=seq&command=${LINES}`),
+  );
   return {
     tables: [
       {
