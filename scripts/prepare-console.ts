@@ -47,7 +47,9 @@ export async function prepareConsole(): Promise<void> {
     "scripts/prepare-console.ts",
   ];
   await keptScript("build/console/assets.js", sources, async () => {
-    const assets = await bundled("live.ts", "player.ts", "terminal.ts", "style.css", "terminal.css");
+    const assets = await bundled(
+      ...["again.ts", "live.ts", "player.ts", "terminal.ts", "style.css", "terminal.css"],
+    );
     return `export default ${JSON.stringify(Object.fromEntries(assets))};\n`;
   });
 }

@@ -1,4 +1,6 @@
 /** The player when something is not as it should be, and what leaves it: links, copies. In a real browser. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, scrollsSideways, shoot, signIn, violations, withBrowser } from "./support/browser.ts";
@@ -173,6 +175,106 @@ describe.runIf(withBrowser)("the states of a recording", () => {
     session.seal();
     await placeSegments(edge.miniflare, session, 1);
     await page.locator("#details td", { hasText: "second" }).waitFor();
+    await context.close();
+  });
+
+  test("an answer that never comes, stands still or breaks off is asked for again", async () => {
+    const session = made();
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    /** What the next answers do instead of coming whole. */
+    const faults: ((answer: ServerResponse) => void)[] = [
+      () => undefined,
+      (answer) => answer.writeHead(200, { "content-length": "500" }).write("{"),
+      (answer) => answer.writeHead(200, { "content-length": "2" }).end("<a"),
+      (answer) => answer.writeHead(200, { "content-length": "500" }).write("x", () => answer.destroy()),
+    ];
+    let asked: (() => void) | null = null;
+    const server = createServer((_request: IncomingMessage, answer: ServerResponse) => {
+      faults.shift()?.(answer);
+      asked?.();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const elsewhere = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const next = () => new Promise<void>((resolve) => (asked = resolve));
+    const { context, page } = await signIn(browser, edge.origin, "tina");
+    // Three lists fail, and then a segment.
+    await page.route(/\/segments/, (route) => {
+      const list = route.request().url().includes("after=");
+      const fails = list ? faults.length > 1 : faults.length === 1;
+      return fails ? route.continue({ url: elsewhere }) : route.continue();
+    });
+    await page.clock.install();
+    const state = (words: string) => page.locator("#state", { hasText: words }).waitFor();
+    let waits = next();
+    await open(page, session);
+    await waits;
+    await state("Reading…");
+    waits = next();
+    await page.clock.fastForward(20_000);
+    await state("The edge does not answer; asking again.");
+    await page.clock.fastForward(1_000);
+    await waits;
+    // Its beginning came, and nothing after it.
+    await page.clock.fastForward(20_000);
+    await state("The edge's answer broke off; asking again.");
+    await page.clock.fastForward(2_000);
+    await state("The edge's answer is not one; asking again.");
+    await page.clock.fastForward(4_000);
+    await state("The edge's answer broke off; asking again.");
+    expect(faults).toEqual([]);
+    await page.unroute(/\/segments/);
+    await page.clock.fastForward(8_000);
+    await page.locator("#details td", { hasText: "h***@example.com" }).waitFor();
+    await state("closed: CLIENT_TERMINATED");
+    await context.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test("a terminal's player that does not load says so, and is loaded again when asked to", async () => {
+    const session = made(1);
+    session.statement({
+      ...{ text: "POST /api/v1/namespaces/shop/pods/api-1/exec?command=sh" },
+      cast: ['{"version":2,"width":80,"height":24}', '[0.1,"o","$ ls\\r\\n"]'],
+    });
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    const { context, page } = await signIn(browser, edge.origin, "tina");
+    let down = true;
+    await page.route(/\/terminal\.js/, (route) => (down ? route.abort() : route.continue()));
+    await open(page, session);
+    await page.locator("#details td.masked").first().waitFor();
+    await page.keyboard.press("j");
+    await page.locator("#details", { hasText: "The terminal's player did not load." }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    down = false;
+    await page.click('#details button:has-text("Load it again")');
+    await page.locator(".ap-player").waitFor();
+    await context.close();
+  });
+
+  test("a player that did not load is loaded again; without its scripts the page says so", async () => {
+    const session = made(1);
+    session.seal("CLIENT_TERMINATED");
+    await place(session, "CLIENT_TERMINATED");
+    const { context, page } = await signIn(browser, edge.origin, "tina");
+    let failures = 2;
+    await page.route(/\/player\.js/, (route) => (failures-- > 0 ? route.abort() : route.continue()));
+    await open(page, session);
+    await page.locator("#details td.masked").first().waitFor();
+    expect(failures).toBe(-1);
+    await page.route(/\.js/, (route) => route.abort());
+    await page.reload();
+    const late = page.locator(".late", { hasText: "The player has not begun. Load the page again" });
+    expect(await late.isVisible()).toBe(false);
+    // Its time, ten seconds, is over.
+    await page.evaluate("document.getAnimations().forEach((one) => one.finish())");
+    await late.waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.unrouteAll();
+    await late.locator("a").click();
+    await page.locator("#details td.masked").first().waitFor();
     await context.close();
   });
 

@@ -44,6 +44,7 @@ export function Page(props: {
         <link rel="stylesheet" href={assetUrl("style.css")} />
         {live ? <script src={assetUrl("live.js")} defer /> : null}
         {style ? <link rel="stylesheet" href={assetUrl(style)} /> : null}
+        {script ? <script src={assetUrl("again.js")} defer /> : null}
         {script ? <script type="module" src={assetUrl(script)} /> : null}
       </head>
       <body>

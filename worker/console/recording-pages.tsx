@@ -277,7 +277,13 @@ export function PlayerPage(props: Signed & { row: RecordingRow; sealed: boolean 
               : ""}
             <span class="soft">{`: ${STATES[row.state][2]}. `}</span>
           </span>
-          <span id="state" role="status" />
+          <span id="state" role="status">
+            {sealed ? null : (
+              <span class="late">
+                The player has not begun. <a href={`/recordings/${row.id}`}>Load the page again</a>
+              </span>
+            )}
+          </span>
           {sealed ? null : (
             <details>
               <summary>Verify it</summary>

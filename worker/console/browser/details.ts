@@ -5,6 +5,7 @@ import { clockWords, count, counted, el, foreign } from "./dom.ts";
 import { sqlTokens } from "./highlight.ts";
 import { stateOf } from "./item-list.ts";
 import type { Item, Recording } from "./recording.ts";
+import { untilAnswered } from "./segments.ts";
 
 /** Rows of one page. */
 const PAGE = 100;
@@ -109,10 +110,18 @@ function bodies(statement: PlayedStatement, recording: Recording): HTMLElement[]
     if (kept === 0) return el("p", { class: "soft" }, title);
     const box = el("details", {}, el("summary", {}, title));
     const open = async (): Promise<void> => {
+      const words = el("p", { role: "status" }, "Reading…");
+      box.append(words);
+      const told = (text: string): void => words.replaceChildren(text);
       try {
-        box.append(...longText(await recording.body(n, which), false));
+        const body = await untilAnswered(
+          () => recording.body(n, which),
+          told,
+          () => box.isConnected,
+        );
+        if (body !== null) words.replaceWith(...longText(body, false));
       } catch (error) {
-        box.append(el("p", {}, error instanceof Error ? error.message : "It cannot be read."));
+        told(error instanceof Error ? error.message : "It cannot be read.");
       }
     };
     box.addEventListener("toggle", () => void open(), { once: true });
@@ -160,21 +169,32 @@ function resultPart(
   const controls = el("div", { class: "controls" });
   part.append(caption, table, controls);
   let from = 0;
+  /** The page that was asked for last: an answer about one before it comes too late. */
+  let turn = 0;
   const draw = async (): Promise<void> => {
+    const mine = ++turn;
     const to = Math.min(from + PAGE, result.count);
-    caption.textContent = "Reading…";
+    const told = (text: string): void => caption.replaceChildren(text);
+    told("Reading…");
     try {
-      const { rows } = recording.elided ? { rows: [] } : await recording.rows(result, from, to);
-      table.replaceChildren(rowTable(result, rows, from));
+      const page = await untilAnswered(
+        async () => (recording.elided ? { rows: [] } : recording.rows(result, from, to)),
+        told,
+        () => mine === turn && part.isConnected,
+      );
+      if (!page) return;
+      table.replaceChildren(rowTable(result, page.rows, from));
       const range =
         result.count === 0 ? "no rows" : `${count(from + 1)} to ${count(to)} of ${count(result.count)}`;
-      caption.textContent = recording.elided
-        ? "The task's rows are not recorded."
-        : name === "Rows"
-          ? `Rows ${range}`
-          : `${name}: rows ${range}`;
+      told(
+        recording.elided
+          ? "The task's rows are not recorded."
+          : name === "Rows"
+            ? `Rows ${range}`
+            : `${name}: rows ${range}`,
+      );
     } catch (error) {
-      caption.textContent = error instanceof Error ? error.message : "The rows cannot be read.";
+      told(error instanceof Error ? error.message : "The rows cannot be read.");
     }
   };
   if (result.count > PAGE)

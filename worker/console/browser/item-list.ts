@@ -38,10 +38,16 @@ export class ItemList {
     return this.#items[this.#selected] ?? null;
   }
 
+  /** True while no line is shown. */
+  get empty(): boolean {
+    return this.#items.length === 0;
+  }
+
   /** Shows these items; the selected one stays selected when it is among them. */
   show(items: readonly Item[]): void {
     const selected = this.selected;
-    this.#items = items;
+    // The caller's list may grow before it is shown again.
+    this.#items = items.slice();
     this.#selected = selected ? items.indexOf(selected) : -1;
     this.#space.style.height = `${items.length * LINE}px`;
     this.#drawn = "";

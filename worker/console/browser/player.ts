@@ -5,13 +5,11 @@ import { details } from "./details.ts";
 import { byId, bytesWords, clockWords, count, counted, el } from "./dom.ts";
 import { ItemList } from "./item-list.ts";
 import { type Item, Recording } from "./recording.ts";
-import { Segments, Unanswered } from "./segments.ts";
+import { Segments, untilAnswered } from "./segments.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** How often a session that runs is asked for more, milliseconds. */
 const LIVE_MS = 1_000;
-/** Longest pause before an edge that does not answer is asked again, milliseconds. */
-const RETRY_MS = 15_000;
 /** Longest silence that is played, milliseconds, when silence is skipped. */
 const SILENCE_MS = 2_000;
 const TICK_MS = 100;
@@ -272,20 +270,55 @@ addEventListener("hashchange", () => {
 function terminalOf(statement: PlayedStatement): HTMLElement {
   const { n, casts } = statement;
   if (terminal?.n === n && terminal.casts === casts) return terminal.box;
-  const cast = recording.cast(n);
   if (terminal?.n === n) {
-    const { player } = terminal;
+    const { box, player } = terminal;
     terminal.casts = casts;
-    terminal.player = Promise.all([player, cast]).then(([one, more]) => one.longer(more).then(() => one));
-    return terminal.box;
+    terminal.player = Promise.all([player, castOf(n, box)]).then(([one, more]) =>
+      one.longer(more).then(() => one),
+    );
+    terminal.player.catch((error: unknown) => terminalFailed(box, error));
+    return box;
   }
   const box = el("section", { class: "terminal", "aria-label": `Terminal of request ${n}` });
-  const module = import(root.dataset["terminal"]!) as Promise<typeof import("./terminal.ts")>;
-  const player = Promise.all([module, cast]).then(([{ showTerminal }, data]) =>
-    showTerminal(box, data, Number(speed.value)),
-  );
+  const player = Promise.all([terminalModule(), castOf(n, box)]).then(([{ showTerminal }, data]) => {
+    box.replaceChildren();
+    return showTerminal(box, data, Number(speed.value));
+  });
+  player.catch((error: unknown) => terminalFailed(box, error));
   terminal = { n, casts, box, player };
   return box;
+}
+
+/** How often the terminal's player did not load. A browser keeps a failure by its address. */
+let unloaded = 0;
+
+async function terminalModule(): Promise<typeof import("./terminal.ts")> {
+  const address = `${root.dataset["terminal"]!}${unloaded > 0 ? `&again=${unloaded}` : ""}`;
+  return (import(address) as Promise<typeof import("./terminal.ts")>).catch(() => {
+    unloaded += 1;
+    throw new Error("The terminal's player did not load.");
+  });
+}
+
+/** The asciicast of a request. Never resolved when another terminal is on the page before it is there. */
+async function castOf(n: number, box: HTMLElement): Promise<string> {
+  const cast = await untilAnswered(
+    () => recording.cast(n),
+    (words) => terminal?.box === box && box.childElementCount === 0 && box.replaceChildren(words),
+    () => terminal?.box === box,
+  );
+  return cast ?? new Promise(() => undefined);
+}
+
+function terminalFailed(box: HTMLElement, error: unknown): void {
+  const item = list.selected;
+  const again = el("button", { type: "button" }, "Load it again");
+  again.addEventListener("click", () => {
+    if (list.selected === item) open(item);
+  });
+  const words = error instanceof Error ? error.message : "The terminal cannot be shown.";
+  box.replaceChildren(el("p", { class: "warn", role: "status" }, words), again);
+  if (terminal?.box === box) terminal = null;
 }
 
 // --- reading ----------------------------------------------------------------------------------------------
@@ -316,7 +349,7 @@ async function readAll(): Promise<void> {
   let seen = 0;
   let painted = performance.now();
   const pause = async (): Promise<void> => {
-    const nothing = !list.selected && shown.length === 0;
+    const nothing = list.empty;
     const now = performance.now();
     if (nothing || now - seen > DRAW_MS) {
       seen = now;
@@ -327,9 +360,15 @@ async function readAll(): Promise<void> {
     await paint();
     painted = performance.now();
   };
-  while (await recording.next(pause)) await pause();
-  draw();
-  goToWanted(true);
+  let complete = false;
+  try {
+    while (await recording.next(pause)) await pause();
+    complete = true;
+  } finally {
+    // What was read is shown, whatever became of the rest.
+    draw();
+    goToWanted(complete);
+  }
 }
 
 /** Lets the browser paint and take input; a page out of sight paints nothing, and goes on. */
@@ -400,22 +439,19 @@ function redraw(): void {
 }
 
 async function run(): Promise<void> {
-  let wait = LIVE_MS;
+  const told = (words: string): void => {
+    state.textContent = words;
+    state.dataset["state"] = "waiting";
+  };
   for (;;) {
-    try {
-      await readOn();
-      if (recording.final !== null) return;
-      wait = segments.ended ? 5 * LIVE_MS : LIVE_MS;
-    } catch (error) {
-      if (!(error instanceof Unanswered)) throw error;
-      state.textContent = error.message;
-      state.dataset["state"] = "waiting";
-      wait = Math.min(2 * wait, RETRY_MS);
-    }
+    await untilAnswered(readOn, told, () => true);
+    if (recording.final !== null) return;
+    const wait = segments.ended ? 5 * LIVE_MS : LIVE_MS;
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
+state.textContent = "Reading…";
 run().catch((error: unknown) => {
   state.textContent = error instanceof Error ? error.message : "The recording cannot be read.";
   state.dataset["state"] = "failed";

@@ -26,6 +26,29 @@ export class ReadingError extends Error {}
 /** The edge did not answer, or not now: asking again may help. */
 export class Unanswered extends Error {}
 
+/**
+ * Asks until there is an answer, or `wanted` says that nobody waits for it any more (null). `told` gets the words for
+ * the person while there is none. Throws what asking again does not change.
+ */
+export async function untilAnswered<Answer>(
+  ask: () => Promise<Answer>,
+  told: (words: string) => void,
+  wanted: () => boolean,
+): Promise<Answer | null> {
+  for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(2 * wait, LAST_PAUSE_MS)) {
+    try {
+      const answer = await ask();
+      return wanted() ? answer : null;
+    } catch (error) {
+      if (!wanted()) return null;
+      if (!(error instanceof Unanswered)) throw error;
+      told(error.message);
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (!wanted()) return null;
+  }
+}
+
 type Read = Segment & { readonly ok: true };
 
 /** Bytes of segments, as they are stored, that are kept in memory. */
@@ -34,6 +57,13 @@ const KEPT = 24 * 1024 * 1024;
 const KEPT_READ = 4;
 /** Segments fetched ahead of the one that is read. */
 const AHEAD = 5;
+/** An answer of which nothing comes for so long is given up and asked for again, milliseconds. */
+const STALL_MS = 20_000;
+/** The first and the longest pause before an edge that does not answer is asked again, milliseconds. */
+const FIRST_PAUSE_MS = 1_000;
+const LAST_PAUSE_MS = 15_000;
+/** How often in a row a new reading may be refused at once, before that is told instead of trying on. */
+const REFUSALS = 3;
 
 export class Segments {
   readonly list: SegmentInfo[] = [];
@@ -42,6 +72,10 @@ export class Segments {
   readonly verified = new Set<number>();
   readonly #path: string;
   #reading = "";
+  /** The question for what came since, while it is under way: two at once would both be told the same segments. */
+  #asking: Promise<boolean> | null = null;
+  /** Readings in a row that were refused as soon as they had begun. */
+  #refused = 0;
   /** Bytes as they are stored, by place; those that were asked for last come last. */
   #cache = new Map<number, Promise<Uint8Array>>();
   #cached = 0;
@@ -58,14 +92,20 @@ export class Segments {
   }
 
   /** Asks for segments that came since; true when there are some, or the session has ended since. */
-  async refresh(): Promise<boolean> {
+  refresh(): Promise<boolean> {
+    this.#asking ??= this.#refresh().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  async #refresh(): Promise<boolean> {
     const after = this.list.at(-1)?.sequence ?? -1;
     const headers: Record<string, string> = this.#reading === "" ? {} : { "wicket-reading": this.#reading };
-    const answer = await get(`${this.#path}?after=${after}`, headers);
-    if (answer.status === 404)
-      throw new ReadingError("There is no such recording, or it is not yours to see.");
-    if (!answer.ok) throw new ReadingError(`The edge answered ${answer.status}. Load the page again.`);
-    const listing = (await answer.json()) as Listing;
+    const { status, bytes } = await get(`${this.#path}?after=${after}`, headers);
+    if (status === 404) throw new ReadingError("There is no such recording, or it is not yours to see.");
+    if (status !== 200) throw new ReadingError(`The edge answered ${status}. Load the page again.`);
+    const listing = listingFrom(bytes);
     this.#reading = listing.reading;
     const changed = listing.segments.length > 0 || listing.ended !== this.ended;
     this.list.push(...listing.segments);
@@ -111,21 +151,31 @@ export class Segments {
     if (this.#cache.delete(index)) this.#cached -= this.list[index]!.size;
   }
 
-  /** The bytes of a segment, which are those that the store says. */
+  /** The bytes of a segment, which are those that the store says. Others are asked for once more before that is told. */
   async #load(info: SegmentInfo): Promise<Uint8Array> {
-    const path = `${this.#path}/${info.sequence}`;
+    for (const last of [false, true]) {
+      const bytes = await this.#ask(`${this.#path}/${info.sequence}`);
+      const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+      const digest = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      if (digest === info.digest) return bytes;
+      if (last) break;
+    }
+    throw new ReadingError(`Segment ${info.sequence} is not what was stored.`);
+  }
+
+  async #ask(path: string): Promise<Uint8Array<ArrayBuffer>> {
     let answer = await get(path, { "wicket-reading": this.#reading });
     if (answer.status === 403) {
       // The ticket of this reading is over: whoever still may read begins another, which is told of again.
       await this.refresh();
       answer = await get(path, { "wicket-reading": this.#reading });
     }
-    if (!answer.ok) throw new ReadingError(`The edge answered ${answer.status}. Load the page again.`);
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    const digest = Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    if (digest !== info.digest) throw new ReadingError(`Segment ${info.sequence} is not what was stored.`);
-    return bytes;
+    if (answer.status === 403 && ++this.#refused <= REFUSALS)
+      throw new Unanswered("The reading was over before it was answered; asking again.");
+    if (answer.status !== 200)
+      throw new ReadingError(`The edge answered ${answer.status}. Load the page again.`);
+    this.#refused = 0;
+    return answer.bytes;
   }
 
   #check(index: number, bytes: Uint8Array): Read {
@@ -141,13 +191,61 @@ export class Segments {
   }
 }
 
-/** Any answer that is one: not a failure of the moment, and not the way to the login. */
-async function get(path: string, headers: Record<string, string>): Promise<Response> {
-  const answer = await fetch(path, { headers, redirect: "manual" }).catch(() => null);
-  if (!answer) throw new Unanswered("The edge does not answer; asking again.");
-  if (answer.type === "opaqueredirect") throw new ReadingError("You are signed out. Load the page again.");
-  if (answer.status === 401) throw new ReadingError("You are signed out. Load the page again.");
-  if (answer.status >= 500 || answer.status === 429)
-    throw new Unanswered(`The edge answered ${answer.status}; asking again.`);
-  return answer;
+function listingFrom(bytes: Uint8Array): Listing {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as Listing;
+  } catch {
+    throw new Unanswered("The edge's answer is not one; asking again.");
+  }
+}
+
+/**
+ * Any whole answer that is one: not a failure of the moment, and not the way to the login. An answer that breaks off,
+ * or of which nothing comes for a while, is a failure of the moment too.
+ */
+async function get(
+  path: string,
+  headers: Record<string, string>,
+): Promise<{ readonly status: number; readonly bytes: Uint8Array<ArrayBuffer> }> {
+  const stop = new AbortController();
+  let stalled = setTimeout(() => stop.abort(), STALL_MS);
+  const alive = (): void => {
+    clearTimeout(stalled);
+    stalled = setTimeout(() => stop.abort(), STALL_MS);
+  };
+  const failed = (what: string) => (): never => {
+    throw new Unanswered(`${what}; asking again.`);
+  };
+  try {
+    const answer = await fetch(path, { headers, redirect: "manual", signal: stop.signal }).catch(
+      failed("The edge does not answer"),
+    );
+    const { status, type } = answer;
+    if (type === "opaqueredirect" || status === 401)
+      throw new ReadingError("You are signed out. Load the page again.");
+    if (status >= 500 || status === 429) throw new Unanswered(`The edge answered ${status}; asking again.`);
+    alive();
+    const bytes = await wholeBody(answer, alive).catch(failed("The edge's answer broke off"));
+    return { status, bytes };
+  } finally {
+    clearTimeout(stalled);
+  }
+}
+
+async function wholeBody(answer: Response, progress: () => void): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = answer.body?.getReader();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (let part = await reader?.read(); part && !part.done; part = await reader!.read()) {
+    progress();
+    parts.push(part.value);
+    size += part.value.length;
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
