@@ -67,6 +67,9 @@ export function compileTask(
   }
   if (type !== "postgres" && task.session?.value.pooled)
     reader.error("NOT_FOR_RESOURCE", task.session.at, "`pooled` is for databases only", "remove it");
+  for (const key of ["listen", "notify"] as const)
+    if (type !== "postgres" && task.session?.value[key])
+      reader.error("NOT_FOR_RESOURCE", task.session.at, `\`${key}\` is for databases only`, "remove it");
   const functions = (task.functions ?? []).map(({ value, at }) => {
     const parts = parseQualified(value, "function");
     if (!("schema" in parts)) reader.error("BAD_NAME", at, parts.message, parts.fix);
@@ -113,6 +116,8 @@ export function compileTask(
       // As with `sealed`.
       ...(task.session?.value.temporary_tables ? { temporaryTables: true as const } : {}),
       ...(task.session?.value.pooled ? { pooled: true as const } : {}),
+      ...(task.session?.value.listen ? { listen: [...new Set(task.session.value.listen)] } : {}),
+      ...(task.session?.value.notify ? { notify: [...new Set(task.session.value.notify)] } : {}),
     },
     approval: task.approval
       ? {

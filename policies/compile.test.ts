@@ -156,6 +156,12 @@ const wrong: [name: string, change: [string, string], problem: string, words: st
   ["parameter name", ["params: { customer:", "params: { Customer:"], "7:11 BAD_NAME", "lower-case"],
   ["file name", ["task: refund", "task: refunds"], "2:1 NAME_MISMATCH", "write `task: refund`"],
   ["unknown resource", ["orders-db", "orders-bd"], "8:1 UNKNOWN_RESOURCE", "did you mean `orders-db`?"],
+  [
+    "channel",
+    ["session: { ttl: 30m,", 'session: { listen: [a, "a b"], ttl: 30m,'],
+    "20:24 BAD_VALUE",
+    "letters, digits",
+  ],
   ["relation without schema", ["public.customers:", "customers:"], "11:7 BAD_NAME", "public.customers"],
   ["system relation", ["public.customers:", "pg_catalog.pg_authid:"], "11:7 BAD_NAME", "system schema"],
   ["wildcard relation", ["public.customers:", '"public.*":'], "11:7 BAD_NAME", "no wildcards"],

@@ -8,7 +8,16 @@ import { parseHours } from "./hours.ts";
 import { fieldPathFault } from "./http/fields.ts";
 import { podRule, shownSecrets } from "./kubernetes/rules.ts";
 import { mask } from "./mask-model.ts";
-import { columnFault, nameFault, namePattern, paramFault, paramPattern, parseQualified } from "./names.ts";
+import {
+  channelFault,
+  channelPattern,
+  columnFault,
+  nameFault,
+  namePattern,
+  paramFault,
+  paramPattern,
+  parseQualified,
+} from "./names.ts";
 import { paramWords } from "./params.ts";
 import {
   boolean,
@@ -45,6 +54,10 @@ const size = parsed<number>("a size such as 5MiB", parseSize, {
   pattern: "^\\d+(B|kB|MB|GB|KiB|MiB|GiB)?$",
 });
 const glob = parsed<string>("text with * and ?", (value) => globFault(value) ?? { value });
+const channel = parsed<string>("a channel", (value) => channelFault(value) ?? { value }, {
+  type: "string",
+  pattern: channelPattern,
+});
 const column = parsed<string>("a column name", (value) => columnFault(value) ?? { value });
 
 /** Groups are names from tokens, compared exactly; a pattern would match more than it seems to. */
@@ -277,6 +290,8 @@ export const taskFields = {
           boolean,
           "True: a pool may put a session back to its start: DISCARD, RESET ALL, UNLISTEN.",
         ),
+        listen: optional(list(channel, 1), "Channels that it may LISTEN on; what is sent there is shown."),
+        notify: optional(list(channel, 1), "Channels that it may send to by NOTIFY and pg_notify()."),
       }),
     ),
     "How long a session lives.",

@@ -44,6 +44,18 @@ export function columnFault(name: string): Fault | null {
   return identifierFault(name, "column");
 }
 
+/** A channel of LISTEN and NOTIFY. In plain letters, so that it is the same in every encoding of a database. */
+export const channelPattern = "^[A-Za-z0-9_][A-Za-z0-9_.:$-]{0,62}$";
+
+/** Null, or what is wrong with a channel's name. Case matters: SQL folds a name without quotes to lower case. */
+export function channelFault(name: string): Fault | null {
+  if (new RegExp(channelPattern).test(name)) return null;
+  return {
+    message: `\`${name}\` is not a channel: letters, digits, _ . : $ and -, at most 63`,
+    fix: "name each channel as LISTEN has it",
+  };
+}
+
 /** Built-in functions that a task may list: locks between sessions that agree on numbers, which hold nothing of the data. */
 export const ADVISORY_LOCKS = /^pg_(try_)?advisory_(xact_)?(lock|unlock)(_shared)?$/;
 

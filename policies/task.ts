@@ -118,6 +118,10 @@ export interface TaskSession {
   readonly temporaryTables?: true;
   /** Set where a pool of connections may put a session back to its start: DISCARD, RESET ALL, UNLISTEN. */
   readonly pooled?: true;
+  /** Channels that the session may LISTEN on, and so see what is sent there. */
+  readonly listen?: readonly string[];
+  /** Channels that it may send to: NOTIFY, pg_notify(). */
+  readonly notify?: readonly string[];
 }
 
 export interface TaskApproval {

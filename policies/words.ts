@@ -38,6 +38,13 @@ export function taskInWords(task: Task): TaskWords {
       ...(task.session.pooled
         ? [{ text: "put a session back to its start, as pools do", at: task.refs.session, approval: false }]
         : []),
+      ...(["listen", "notify"] as const).flatMap((key) =>
+        (task.session[key] ?? []).map((channel) => ({
+          text: `${key === "listen" ? "listen on" : "send to"} the channel ${channel}`,
+          at: task.refs.session,
+          approval: false,
+        })),
+      ),
       ...(task.session.temporaryTables
         ? [{ text: "keep what it sees in temporary tables", at: task.refs.session, approval: false }]
         : []),

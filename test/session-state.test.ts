@@ -14,6 +14,7 @@ let system: System;
 let reads: LocalPort;
 let writes: LocalPort;
 let tables: LocalPort;
+let channels: LocalPort;
 
 beforeAll(async () => {
   cpSync(join(import.meta.dirname, "..", "policies", "library"), folder, { recursive: true });
@@ -35,6 +36,7 @@ recording: { level: full, on_failure: terminate }
     );
   task("state-read", "");
   task("state-write", "  - update: { public.orders: { columns: [status] } }\n");
+  task("state-channels", "", ", pooled: true, listen: [orders_changed, Own], notify: [orders_changed]");
   task("state-tables", "", ", temporary_tables: true");
   for (const [name, group, mask] of [
     ["masked", "support", "mask: { email: email, ssn: { constant: XXX-XX-XXXX } }"],
@@ -58,6 +60,7 @@ recording: { level: full, on_failure: terminate }
   reads = await system.proxy(["orders-db", "--task", "state-read"]);
   writes = await system.proxy(["orders-db", "--task", "state-write"]);
   tables = await system.proxy(["orders-db", "--task", "state-tables"]);
+  channels = await system.proxy(["orders-db", "--task", "state-channels"]);
 });
 
 afterAll(async () => {
@@ -346,6 +349,40 @@ describe("P17 P18 channels between sessions and locks", () => {
       ["select id from orders for update", refused],
       ["select pg_sleep(1)", refused],
     ]));
+
+  test("listed channels: what is sent there is shown while the session listens, and nothing else", async () => {
+    const admin = await adminOf(system);
+    const got: pg.Notification[] = [];
+    await session(async (run, client) => {
+      client.on("notification", (one) => got.push(one));
+      const tell = async (text: string) => {
+        await admin.query(text);
+        // A notification comes before the answer of the next statement at the latest.
+        await run("select 1");
+        return got.splice(0).map(({ channel, payload, processId }) => [channel, payload, processId]);
+      };
+      expect(await run("listen other")).toBe(refused);
+      expect(await run("begin; listen orders_changed; rollback")).toEqual([[], [], []]);
+      expect(await tell("notify orders_changed, 'x'")).toEqual([]);
+      expect(await run('listen orders_changed; listen "Own"')).toEqual([[], []]);
+      expect(await run("select pg_listening_channels() order by 1")).toEqual([["Own"], ["orders_changed"]]);
+      expect(await tell("notify orders_changed, 'order 7'; notify other, 'y'; notify \"Own\"")).toEqual([
+        ["orders_changed", "order 7", 0],
+        ["Own", "", 0],
+      ]);
+      expect(await run("notify orders_changed, 'mine'")).toEqual([]);
+      expect(await run("select pg_notify($1, $2)", ["orders_changed", "by parameter"])).toEqual([[""]]);
+      expect(await run("select pg_notify($1, $2)", ["Own", "x"])).toBe(refused);
+      expect(await run('notify "Own"')).toBe(refused);
+      await run("unlisten orders_changed");
+      const sent = got.splice(0).map(({ payload }) => payload);
+      expect(sent).toEqual(["mine", "by parameter"]);
+      expect(await tell("notify orders_changed, 'late'; notify \"Own\", 'z'")).toEqual([["Own", "z", 0]]);
+      expect(await run("discard all")).toEqual([]);
+      expect(await tell('notify "Own"')).toEqual([]);
+    }, channels);
+    await admin.end();
+  });
 
   test("a row that another session has locked is waited for no longer than the task's time", async () => {
     const admin = await adminOf(system);

@@ -1,7 +1,9 @@
 /**
- * Takes out of the server's stream what a task may not see of errors and notices (policies/postgres/scrub.ts),
- * before anything is recorded or forwarded. Rows pass untouched and uncopied.
+ * Takes out of the server's stream what a task may not see of errors, notices (policies/postgres/scrub.ts) and
+ * notifications, before anything is recorded or forwarded. Rows pass untouched and uncopied.
  */
+
+import { shownNotification } from "../policies/postgres/notifications.ts";
 import { scrubError, scrubNotice } from "../policies/postgres/scrub.ts";
 import type { Task } from "../policies/task.ts";
 import { decodeFields, errorResponse, noticeResponse } from "../wire/postgres/backend.ts";
@@ -12,16 +14,19 @@ import { type MessageSink, MessageStream, treatments, Verdict } from "../wire/po
 const KEPT = 64 * 1024;
 
 const { ErrorResponse, NoticeResponse, NotificationResponse, ...others } = Backend;
-const types = treatments([ErrorResponse, NoticeResponse], [NotificationResponse, ...Object.values(others)]);
+const types = treatments([ErrorResponse, NoticeResponse, NotificationResponse], Object.values(others));
 
 export class BackendScrubber implements MessageSink {
   readonly #task: Pick<Task, "name">;
   readonly #stream = new MessageStream(this, { types, maxMessage: KEPT });
   #parts: Uint8Array[] = [];
   #broken = false;
+  readonly #channels: ReadonlySet<string>;
 
-  constructor(task: Pick<Task, "name">) {
+  /** `listen`: channels whose notifications may be shown. */
+  constructor(task: Pick<Task, "name">, listen: readonly string[] = []) {
     this.#task = task;
+    this.#channels = new Set(listen);
   }
 
   /** What of the bytes may go on; null when the server's stream cannot be read. The bytes are not copied. */
@@ -35,12 +40,13 @@ export class BackendScrubber implements MessageSink {
     this.#parts.push(bytes);
   }
 
-  /** A notification tells of other sessions: no task sees any. */
-  streamed(type: number): Verdict {
-    return type === NotificationResponse ? Verdict.Drop : Verdict.Pass;
+  streamed(): Verdict {
+    return Verdict.Pass;
   }
 
   message(type: number, bytes: Uint8Array, start: number, end: number): Verdict {
+    if (type === NotificationResponse)
+      return shownNotification(bytes, start, end, this.#channels) ?? Verdict.Drop;
     const fields = decodeFields(bytes, start, end);
     const task = this.#task as Task;
     if (type === ErrorResponse) return errorResponse(scrubError(fields, task));
@@ -53,7 +59,7 @@ export class BackendScrubber implements MessageSink {
   }
 
   truncated(type: number, bytes: Uint8Array): Verdict {
-    return this.message(type, bytes, 0, bytes.length);
+    return type === NotificationResponse ? Verdict.Drop : this.message(type, bytes, 0, bytes.length);
   }
 
   violation(): null {

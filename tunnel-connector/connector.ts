@@ -271,7 +271,16 @@ export class Connector {
       const edge = await this.#dialBack(dial);
       const taken = target.take();
       const running = new PostgresSession({
-        ...{ session, task: task.name, target: taken, edge, recording, onFailure, deadline: dial.deadline },
+        ...{
+          session,
+          task: task.name,
+          listen: task.listen ?? [],
+          target: taken,
+          edge,
+          recording,
+          onFailure,
+          deadline: dial.deadline,
+        },
         cancel: () => {
           if (!taken.key) return;
           cancelPostgres(resource, taken.key).catch((error: unknown) =>

@@ -29,6 +29,8 @@ const DEADLINE_SLACK_MS = 5_000;
 export interface PostgresSessionOptions {
   readonly session: string;
   readonly task: string;
+  /** Channels whose notifications the task may see. */
+  readonly listen: readonly string[];
   readonly target: TakenSocket;
   readonly edge: OpenSocket;
   readonly recording: SessionRecording;
@@ -69,7 +71,7 @@ export class PostgresSession {
     this.#target = options.target.socket;
     this.#socket = options.edge.socket;
     this.#recording = options.recording;
-    this.#scrubber = new BackendScrubber({ name: options.task });
+    this.#scrubber = new BackendScrubber({ name: options.task }, options.listen);
     this.#sender = new FramedSender((message) => this.#emit(message));
     const left = options.deadline + DEADLINE_SLACK_MS - Date.now();
     this.#deadline = setTimeout(() => this.kill("SESSION_EXPIRED"), Math.min(left, 2 ** 31 - 1));

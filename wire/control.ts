@@ -46,6 +46,8 @@ const dial = v.object({
     relations: v.pipe(v.array(v.object({ schema: short, name: short })), v.maxLength(10_000)),
     /** `schema.name`. */
     functions: v.pipe(v.array(short), v.maxLength(10_000)),
+    /** Channels whose notifications it may see; none when left out. */
+    listen: v.optional(v.pipe(v.array(short), v.maxLength(10_000))),
   }),
   /** Settings for the StartupMessage `options`; the connector adds its own token key. */
   options: v.record(v.pipe(v.string(), v.maxLength(128)), short),

@@ -1,4 +1,5 @@
 /** Functions, operators and types that a query names. */
+import { refuseChannel, sendsTo } from "./channels.ts";
 import { BUILTIN_TYPES, INFORMATION_SCHEMA_TYPES, REFUSED_FUNCTIONS } from "./functions.generated.ts";
 import { dottedName } from "./lexer.ts";
 import { quoteName } from "./names.ts";
@@ -47,6 +48,7 @@ export function call(walker: QueryWalker, fields: Fields): undefined {
   if (fields["funcformat"] === "COERCE_EXPLICIT_CALL") qualifySpecial(walker, parts, at);
   if (name === "pg_show_all_settings") return refuseFunction(walker, name, at);
   if (name === "current_setting") readsSetting(walker, fields, at);
+  if (name === "pg_notify") sendsTo(walker, fields, at);
   if (name === "set_config") changesSetting(walker, fields, at);
   if (name === "pg_input_is_valid" || name === "pg_input_error_info") namesType(walker, fields, name, at);
 }
@@ -131,6 +133,7 @@ function mayCallQualified(walker: QueryWalker, schema: string, name: string): bo
 }
 
 function refuseFunction(walker: QueryWalker, name: string, at: number): undefined {
+  if (name.replace(/^pg_catalog\./, "") === "pg_notify") return refuseChannel(walker, "notify", null, at);
   const why = REFUSED_FUNCTIONS.find(([, set]) => set.has(name.replace(/^pg_catalog\./, "")))?.[0];
   const hint = why ? `${name}() ${why}.` : "A task may list functions of the database under `functions`.";
   walker.refuse("FUNCTION_NOT_ALLOWED", `the task may not call ${name}()`, { at, hint });

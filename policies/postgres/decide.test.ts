@@ -240,8 +240,6 @@ describe("the statement table", () => {
     for (const sql of [
       "DO 'x'",
       "CALL p()",
-      "LISTEN c",
-      "NOTIFY c",
       "UNLISTEN *",
       "LOAD 'x'",
       "DISCARD ALL",
@@ -262,6 +260,59 @@ describe("the statement table", () => {
     ]) {
       expect(decider().decide(sql)).toMatchObject({ effect: "deny", reason: "STATEMENT_NOT_ALLOWED" });
     }
+  });
+});
+
+describe("P17 channels", () => {
+  const one = sqlTask([], {
+    session: { ...corpusTask.session, listen: ["a", "Jobs:b"], notify: ["a", "b"] },
+  });
+  const decides = (sql: string) => createDecider({ task: one, catalog, parser }).decide(sql);
+
+  test("those that the task lists, by the name that the server takes", () => {
+    for (const sql of [
+      "LISTEN a",
+      'LISTEN "Jobs:b"',
+      "UNLISTEN a",
+      "UNLISTEN *",
+      "NOTIFY A, 'x'",
+      "SELECT pg_listening_channels()",
+    ])
+      expect(decides(sql)).toMatchObject({ effect: "allow" });
+    expect(decides("LISTEN A").statements).toMatchObject([{ kind: "Listen", channel: "a" }]);
+    expect(decides("SELECT pg_notify('b', 'x')")).toMatchObject({
+      rewritten: "SELECT pg_catalog.pg_notify('b', 'x')",
+      statements: [{ effect: "write" }],
+    });
+    expect(decides("SELECT pg_catalog.pg_notify($1, $2 || 'concat')").rewritten).toMatch(
+      /^SELECT pg_catalog\.pg_notify\(CASE WHEN \(\$1\).* ANY \(ARRAY\['a', 'b'\].* END, \$2 \|\| 'concat'\)$/,
+    );
+  });
+
+  test.each([
+    ["LISTEN b", "It may listen on a, Jobs:b."],
+    ["LISTEN jobs:b", null],
+    ['LISTEN "A"', "It may listen on a, Jobs:b."],
+    ['NOTIFY "Jobs:b"', "It may send to a, b."],
+    ["SELECT pg_notify('c', 'x')", "It may send to a, b."],
+    ["SELECT pg_notify('a' || 'b', 'x')", "Write the channel as a constant, or as a parameter of its own."],
+    ["SELECT pg_notify(payload => 'x', channel => 'c')", null],
+    ["SELECT pg_notify(NULL, 'a')", null],
+    ["SELECT pg_notify(VARIADIC ARRAY['a', 'b'])", null],
+  ])("%s is refused", (sql, hint) => {
+    expect(decides(sql)).toMatchObject({ effect: "deny", ...(hint ? { hint } : {}) });
+  });
+
+  test("none where the task lists none", () => {
+    for (const [sql, key] of [
+      ["LISTEN c", "listen"],
+      ["NOTIFY c", "notify"],
+      ["SELECT pg_notify('c', 'x')", "notify"],
+    ] as const)
+      expect(decider().decide(sql)).toMatchObject({
+        reason: "CHANNEL_NOT_GRANTED",
+        hint: `A task lists channels under \`session.${key}\`.`,
+      });
   });
 });
 

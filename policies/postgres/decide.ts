@@ -2,6 +2,7 @@
 import type { SqlRule, Task } from "../task.ts";
 import { checkText } from "./caps.ts";
 import type { Catalog } from "./catalog-types.ts";
+import { channel, unlisten } from "./channels.ts";
 import { copyIn } from "./copy-in.ts";
 import type { StatementDecider, StatementDecision, StatementSummary } from "./decision.ts";
 import type { Parser } from "./parser.ts";
@@ -221,11 +222,14 @@ class Deciding {
       case "VariableSetStmt":
         return setting(walker, fields, span);
       case "VariableShowStmt":
-        show(walker, fields);
-        return {};
-      case "DiscardStmt":
+        return show(walker, stmt, fields, span);
+      case "ListenStmt":
+      case "NotifyStmt":
+        return channel(walker, type, fields);
       case "UnlistenStmt":
-        return putBack(walker, type, fields);
+        return unlisten(walker);
+      case "DiscardStmt":
+        return putBack(walker, fields);
       case "ConstraintsSetStmt":
         if (!this.#world.writes) walker.refuse("STATEMENT_NOT_ALLOWED", "the task is read-only");
         return {};

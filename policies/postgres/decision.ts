@@ -45,6 +45,8 @@ export interface StatementSummary {
   readonly name?: string | null;
   /** For what puts settings back to those of the session's start: the setting, null for all. */
   readonly resets?: string | null;
+  /** Of LISTEN: the channel, whose notifications the client may see from now on. */
+  readonly channel?: string;
   /** The command tag that the user's own statement has, where the text that is sent has another one. */
   readonly tag?: string;
 }

@@ -21,6 +21,7 @@ import { refusalFields } from "./gate-refusal.ts";
 import { countsRows, mayHaveRows, type Reply } from "./gate-replies.ts";
 import type { GateSession } from "./gate-session.ts";
 import type { SessionParameters } from "./gate-startup.ts";
+import { shownNotification } from "./notifications.ts";
 
 /** Largest message of the server that is put together, bytes. 65,535 parameters are described in less. */
 export const MAX_BACKEND_MESSAGE = 300 * 1024;
@@ -118,7 +119,7 @@ export class BackendHalf implements MessageSink {
       case Backend.NoticeResponse:
         return this.#notice(decodeFields(bytes, start, end));
       case Backend.NotificationResponse:
-        return Verdict.Drop;
+        return this.#notification(bytes, start, end);
       case Backend.ParameterStatus:
         return this.#parameterStatus(bytes, start, end);
       case Backend.ErrorResponse:
@@ -188,6 +189,17 @@ export class BackendHalf implements MessageSink {
   #notice(fields: ErrorFields): Verdict {
     const shown = this.#session.scrub.notice(fields, this.#session.task);
     return shown ? noticeResponse(shown) : Verdict.Drop;
+  }
+
+  /** Of a channel that the task lists and this session asked for; counted as rows are. */
+  #notification(bytes: Uint8Array, start: number, end: number): Verdict {
+    const session = this.#session;
+    const shown = shownNotification(bytes, start, end, session.channels);
+    if (shown === null) return Verdict.Drop;
+    session.rowBytes += shown.length;
+    if (session.rowBytes > this.#maxBytes)
+      return this.#overLimit("LIMIT_BYTES", `${session.task.limits.bytes} bytes`);
+    return shown;
   }
 
   #parameterStatus(bytes: Uint8Array, start: number, end: number): Verdict {

@@ -103,6 +103,27 @@ describe("P20 a malicious server", () => {
     });
   });
 
+  test("P17 a notification is shown of a channel that the session asked for, bounded, counted, of no process", () => {
+    const task = { ...openTask(), limits: { ...openTask().limits, bytes: 9000 } };
+    const { send, reply, got, gotBytes, ends } = open({ task });
+    const notification = (channel: string, payload: string) =>
+      server.notificationResponse(4711, channel, payload);
+    reply(notification("jobs", "before"));
+    send(queryMessage("listen jobs"));
+    reply(server.commandComplete("LISTEN"), server.readyForQuery(0x49));
+    expect(got()).toEqual(["C LISTEN", "ZI"]);
+    reply(
+      notification("job", "another"),
+      notification("jobs", "x".repeat(9000)),
+      Uint8Array.of(Backend.NotificationResponse, 0, 0, 0, 12, 0, 0, 0, 1, 65, 0, 66, 67),
+    );
+    expect(got()).toEqual([]);
+    reply(notification("jobs", "done"));
+    expect(gotBytes()).toEqual(server.notificationResponse(0, "jobs", "done"));
+    reply(notification("jobs", "y".repeat(5000)), notification("jobs", "y".repeat(5000)));
+    expect(ends).toMatchObject([{ code: "LIMIT_BYTES" }]);
+  });
+
   test("wire-05 wire-13 ParameterStatus against a pin ends the session; harmless ones pass, unknown ones do not", () => {
     for (const [name, value] of [
       ["client_encoding", "LATIN1"],

@@ -70,6 +70,8 @@ export class GateSession {
   settings: readonly (readonly [name: string, value: string])[] = [];
   /** Those that a statement of the cycle puts back to others. */
   #resets = new Set<string>();
+  /** Channels that the client asked to listen on; whether it does is the server's to say. */
+  readonly channels = new Set<string>();
   /** A statement has a name that may only run by Bind, where approvals and lookups are counted. */
   uncountable = false;
   /** COPY failed: what the client still sends of it is dropped. */
@@ -179,6 +181,7 @@ export class GateSession {
       this.kept.ran(decision, alone);
       if (decision.relations.some((name) => name.startsWith("pg_temp."))) this.newestOrigin = this.newestOid;
       this.#lookups += lookups;
+      for (const { channel } of decision.statements) if (channel !== undefined) this.channels.add(channel);
     }
     const recorded = refused || !decision ? recordedOf(text, decision, refused) : allowedOf(text, decision);
     const { text: kept, decision: told } = recorded;

@@ -70,6 +70,8 @@ export class QueryWalker {
   lookups = 0;
   /** Conditions for the view of a reference that may stand before its filter. */
   readonly pushed = new Map<Fields, readonly string[]>();
+  /** What stands for a parameter that names a channel, by the call that sends to it. */
+  readonly checkedChannels = new Map<Fields, Wrapped>();
   /** Stars that read no column. */
   readonly ignoredStars = new Set<Fields>();
   /** True while the relation of `TABLE name` is walked. */
@@ -167,6 +169,8 @@ export class QueryWalker {
         break;
     }
     this.fields(type, fields, scope);
+    const channel = this.checkedChannels.get(fields);
+    if (channel) fields["args"] = [channel, ...list(fields["args"]).slice(1)];
   }
 
   /** Every field of a node by its kind; unknown nodes and fields are refused. */

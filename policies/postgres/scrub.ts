@@ -18,6 +18,9 @@ export const MASKED_MARKER = "[wicket:masked-value ";
 /** The same when a relation is no more the one that the session's catalog has; followed by its name. */
 export const CHANGED_MARKER = "[wicket:changed ";
 
+/** The same for a channel given as a parameter that the task does not list; followed by those that it does. */
+export const CHANNEL_MARKER = "[wicket:channel ";
+
 /** SQLSTATE object_not_in_prerequisite_state */
 const CHANGED = "55000";
 
@@ -56,6 +59,11 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
   if (column !== null) {
     const H = "Leave the column out of the statement, or write its real value.";
     return { ...out, C: CHECK_VIOLATION, M: `column ${column} would be overwritten with its mask`, H };
+  }
+  const channels = marked(message, CHANNEL_MARKER);
+  if (channels !== null) {
+    const H = `It may send to ${channels}.`;
+    return { ...out, C: "42501", M: `task ${task.name} may not send to this channel`, H };
   }
   const relation = marked(message, CHANGED_MARKER);
   if (relation !== null) {

@@ -6,7 +6,7 @@ import { quoteName, RESERVED_NAME } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { OUTERMOST } from "./scope.ts";
 import { mayReset, maySet, mayShow, SEARCH_PATH } from "./settings.ts";
-import { statementName } from "./statements.ts";
+import { statementTree } from "./template.ts";
 import { isOwnTable, useOwnTable } from "./temporary.ts";
 import { as, type Fields, list, location, names, text, typeOf, type Wrapped } from "./tree.ts";
 
@@ -102,30 +102,49 @@ function pinPath(walker: QueryWalker, fields: Fields, span: Span): undefined {
 /** Where the session's role is that of its login, to put it back changes nothing. */
 const OWN_ROLE = new Set(["role", "session_authorization"]);
 
-const POOLED = "A task lets a pool of connections put its sessions back by `session.pooled`.";
+/** The hint for what needs `session.pooled`. */
+export const POOLED = "A task lets a pool of connections put its sessions back by `session.pooled`.";
 
-/** DISCARD and UNLISTEN, for tasks whose sessions are pooled: what a session keeps is its own. Settings go back to pins. */
-export function putBack(walker: QueryWalker, type: string, fields: Fields): Partial<StatementSummary> {
+/** DISCARD, for tasks whose sessions are pooled: what a session keeps is its own. Settings go back to pins. */
+export function putBack(walker: QueryWalker, fields: Fields): Partial<StatementSummary> {
   const { task, catalog } = walker.world;
   const all = fields["target"] === "DISCARD_ALL";
   if (!task.session.pooled) {
-    const message = `${statementName(type)} is not allowed: it would undo the pinned session`;
+    const message = "DISCARD is not allowed: it would undo the pinned session";
     walker.refuse("STATEMENT_NOT_ALLOWED", message, { hint: POOLED });
   } else if (all && !catalog.ownRole) {
     const hint = "Use DISCARD PLANS, SEQUENCES or TEMP, RESET ALL, CLOSE ALL and DEALLOCATE ALL.";
     const message = "DISCARD ALL would also undo the role of the database session";
     walker.refuse("STATEMENT_NOT_ALLOWED", message, { hint });
   }
-  if (type === "UnlistenStmt") return {};
   return all ? { name: null, resets: null } : { name: "" };
 }
 
-export function show(walker: QueryWalker, fields: Fields): undefined {
+export function show(
+  walker: QueryWalker,
+  statement: Wrapped,
+  fields: Fields,
+  span: Span,
+): Partial<StatementSummary> {
   const name = String(fields["name"]);
-  if (mayShow(name)) return;
-  const hint =
-    name === "all" ? "SELECT name, setting FROM pg_settings shows those that a task may read." : null;
-  walker.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`, { hint });
+  if (name === "all") return showAll(walker, statement, span);
+  if (!mayShow(name)) walker.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`);
+  return {};
+}
+
+/** SHOW ALL becomes a query of the settings that a task may read, with the columns and the order that SHOW has. */
+function showAll(walker: QueryWalker, statement: Wrapped, span: Span): Partial<StatementSummary> {
+  const settings = walker.world.relations.find("pg_catalog", "pg_settings");
+  if (settings.kind !== "view") {
+    walker.refuse("SETTING_NOT_ALLOWED", "the task may not read all settings");
+    return {};
+  }
+  const sql = `SELECT name, pg_catalog.current_setting(name) AS setting, short_desc AS description
+    FROM (${settings.view.query({}).sql}) AS settings ORDER BY pg_catalog.lower(name) COLLATE pg_catalog."C"`;
+  walker.source.replace(span.start, span.end, sql.replaceAll(/\s+/g, " "));
+  delete statement["VariableShowStmt"];
+  Object.assign(statement, statementTree(walker.world.parser, sql));
+  return { tag: "SHOW" };
 }
 
 const EXPLAIN_OPTIONS = new Set(

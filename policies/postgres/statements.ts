@@ -14,7 +14,6 @@ const SCHEMA_CHANGE = "it changes the schema of the database";
 const SERVER = "it acts on the server or on other sessions";
 const CODE = "it runs code that cannot be looked into";
 const RIGHTS = "it changes roles or rights";
-const CHANNEL = "it opens a channel between sessions";
 
 function never(effect: StatementKind["effect"], why: string, kinds: string): [string, StatementKind][] {
   return kinds.split(/\s+/).map((kind) => [kind, { effect, never: why }]);
@@ -31,11 +30,12 @@ export const STATEMENT_KINDS: ReadonlyMap<string, StatementKind> = new Map([
   ...decided("write", "CreateStmt CreateTableAsStmt DropStmt"),
   ...decided(
     "session",
-    "DiscardStmt UnlistenStmt PrepareStmt ExecuteStmt DeallocateStmt ClosePortalStmt TransactionStmt VariableSetStmt VariableShowStmt ConstraintsSetStmt",
+    "DiscardStmt ListenStmt UnlistenStmt PrepareStmt ExecuteStmt DeallocateStmt ClosePortalStmt TransactionStmt VariableSetStmt VariableShowStmt ConstraintsSetStmt",
   ),
+  // To the channels that the task lists.
+  ...decided("write", "NotifyStmt"),
   ...never("session", "it loads code into the server", "LoadStmt"),
   ...never("write", CODE, "DoStmt CallStmt"),
-  ...never("session", CHANNEL, "ListenStmt NotifyStmt"),
   ...never("write", "it locks whole tables", "LockStmt"),
   ...never(
     "write",

@@ -66,5 +66,20 @@ describe("catalogs that are shown in part, on a real server", () => {
     const all =
       "SELECT s.name FROM pg_show_all_settings() AS s WHERE s.name IN ('TimeZone', 'data_directory')";
     expect(await rows(all)).toEqual([["TimeZone"]]);
+    const shown = await session.run("SHOW ALL");
+    const admin = await lab.client("postgres");
+    const direct = await admin.query({ text: "SHOW ALL", rowMode: "array" });
+    expect([shown.columns[0], shown.tags]).toEqual([["name:25", "setting:25", "description:25"], ["SHOW"]]);
+    const settings = shown.rows.map((row) => JSON.parse(row) as string[]);
+    const names = new Set(settings.map(([name]) => name));
+    const readable = direct.rows.filter(([name]) => names.has(name));
+    const pinned = /^(application_name|search_path|(default_)?transaction_read_only|.*_timeout)$/;
+    const told = (list: string[][]) =>
+      list.map(([name, ...rest]) => (pinned.test(name!) ? name : [name, ...rest]));
+    expect(settings.length).toBeGreaterThan(60);
+    expect(told(settings)).toEqual(told(readable));
+    expect(settings.filter(([name]) => /director|command|_file|conninfo|wicket|preload/.test(name!))).toEqual(
+      [],
+    );
   });
 });

@@ -9,6 +9,7 @@ import {
   rowTexts,
 } from "../../wire/postgres/backend.ts";
 import { Backend, type FieldDescription, HEADER_SIZE } from "../../wire/postgres/messages.ts";
+import { type Notification, readNotification } from "./notifications.ts";
 
 /** Rows of a result, each value as text; NULL is null. */
 export type PlayedRow = readonly (string | null)[];
@@ -54,6 +55,8 @@ const decoder = new TextDecoder();
 export class ResultStream {
   /** Units that ended and were not taken yet. */
   units: Unit[] = [];
+  /** Notifications that came and were not taken yet. */
+  readonly notifications: Notification[] = [];
   readonly #choice: RowChoice;
   #skip = 0;
   #rest: Uint8Array = new Uint8Array(0);
@@ -154,6 +157,11 @@ export class ResultStream {
       case Backend.ErrorResponse:
         this.#end("error", null);
         return;
+      case Backend.NotificationResponse: {
+        const notification = readNotification(bytes, start, end);
+        if (notification) this.notifications.push(notification);
+        return;
+      }
       case Backend.ReadyForQuery:
         this.units.push({ end: "ready", result: null });
     }

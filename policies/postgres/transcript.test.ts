@@ -4,6 +4,7 @@ import {
   commandComplete,
   dataRow,
   errorResponse,
+  notificationResponse,
   readyForQuery,
   rowDescription,
 } from "../../wire/postgres/backend.ts";
@@ -81,6 +82,19 @@ test("a Query behind a Sync has its own results", () => {
     [[["1"]]],
     [[["2"]]],
   ]);
+});
+
+test("a notification that was shown is a fact of its own, wherever it comes", () => {
+  const reader = new TranscriptReader(10);
+  for (const entry of [
+    statement(1),
+    backend(commandComplete("LISTEN"), notificationResponse(0, "a", "x"), readyForQuery(0x49)),
+    outcome(1),
+    backend(notificationResponse(0, "b", "")),
+  ])
+    reader.entry(entry);
+  const facts = ["a: x", "b: "].map((text) => ({ at: 1, kind: "notification", text }));
+  expect(reader.transcript.facts).toEqual(facts);
 });
 
 test("a column is marked as masked by its name and as computed otherwise, never when it comes from a table", () => {

@@ -64,10 +64,10 @@ export interface SentBody {
   readonly left: "cut" | "secret" | "binary" | null;
 }
 
-/** Something else that happened: an alarm, an approval, a gap, the end. */
+/** Something else that happened: an alarm, an approval, a gap, a notification that was shown, the end. */
 export interface PlayedFact {
   readonly at: number;
-  readonly kind: "alarm" | "held" | "gap" | "end";
+  readonly kind: "alarm" | "held" | "gap" | "notification" | "end";
   readonly text: string;
 }
 
@@ -115,8 +115,11 @@ export class TranscriptReader {
   /** Takes the next entry. */
   entry({ kind, at, bytes }: RecordingEntry): void {
     if (kind === "event") this.#event(parse(bytes));
-    else if (kind === "backend") this.#stream.feed(bytes);
-    else if (kind === "frontend") this.#piece(bytes);
+    else if (kind === "backend") {
+      this.#stream.feed(bytes);
+      for (const { channel, payload } of this.#stream.notifications.splice(0))
+        this.#facts.push({ at, kind: "notification", text: `${channel}: ${payload}` });
+    } else if (kind === "frontend") this.#piece(bytes);
     // Frames to the database are left out when a secret may stand in them: the statement's event has the rest.
     else if (kind === "elided" && (bytes[0] === ENTRY_KINDS.backend || this.#requests)) this.#elided = true;
     else if (kind === "note") this.#note(at, parse(bytes));

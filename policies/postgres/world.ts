@@ -68,7 +68,9 @@ export class World {
   /** A built-in function: allowed to every task, or an advisory lock's that this one lists. */
   mayCallBuiltIn(name: string): boolean {
     if (ALLOWED_FUNCTIONS.has(name)) return true;
-    if (name === "pg_advisory_unlock_all" && this.task.session.pooled) return true;
+    const { pooled, listen, notify } = this.task.session;
+    if (name === "pg_advisory_unlock_all" && pooled) return true;
+    if ((name === "pg_listening_channels" && listen) || (name === "pg_notify" && notify)) return true;
     return ADVISORY_LOCKS.test(name) && this.task.functions.includes(`pg_catalog.${name}`);
   }
 

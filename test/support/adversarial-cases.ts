@@ -367,7 +367,6 @@ export const adversarialCases: readonly (readonly [attack: string, expected: str
   ["P15", "SETTING_NOT_ALLOWED", "SELECT current_setting('wicket.token_i', true)"],
   ["P15", "SETTING_NOT_ALLOWED", "SELECT current_setting(name) FROM pg_settings LIMIT 1"],
   ["P15", "SETTING_NOT_ALLOWED", "SHOW wicket.token_i"],
-  ["P15", "SETTING_NOT_ALLOWED", "SHOW ALL"],
   ["P15", "SETTING_NOT_ALLOWED", "SHOW data_directory"],
   ["P15", "copy", "SHOW search_path"],
   ["P15", "copy", "SHOW TRANSACTION ISOLATION LEVEL"],
@@ -439,8 +438,8 @@ export const adversarialCases: readonly (readonly [attack: string, expected: str
     "same",
     "SELECT routine_name, routine_definition FROM information_schema.routines WHERE routine_schema='public' ORDER BY 1 LIMIT 3",
   ],
-  ["P17", "STATEMENT_NOT_ALLOWED", "LISTEN x"],
-  ["P17", "STATEMENT_NOT_ALLOWED", "NOTIFY x"],
+  ["P17", "CHANNEL_NOT_GRANTED", "LISTEN x"],
+  ["P17", "CHANNEL_NOT_GRANTED", "NOTIFY x"],
   ["P18", "FUNCTION_NOT_ALLOWED", "SELECT pg_advisory_lock(1)"],
   ["P18", "STATEMENT_NOT_ALLOWED", "LOCK TABLE customers"],
 ];

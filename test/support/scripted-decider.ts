@@ -18,6 +18,7 @@ const kinds: readonly [RegExp, string, StatementSummary["effect"]][] = [
   [/^close\b/i, "ClosePortal", "session"],
   [/^fetch\b/i, "Fetch", "read"],
   [/^(begin|start|commit|rollback|end|savepoint|release|abort)\b/i, "Transaction", "session"],
+  [/^listen\b/i, "Listen", "session"],
   [/^show\b/i, "VariableShow", "read"],
 ];
 
@@ -32,6 +33,7 @@ function summaryOf(statement: string): StatementSummary {
     copyIn: /^copy\b.*\bfrom\s+stdin/i.test(statement),
     lookup: false,
     ...name,
+    ...(kind === "Listen" ? { channel: statement.slice(7) } : {}),
   };
 }
 

@@ -190,6 +190,11 @@ export function commandComplete(tag: string): Uint8Array {
   return new MessageWriter().begin(Backend.CommandComplete).cstring(tag).end().bytes();
 }
 
+export function notificationResponse(process: number, channel: string, payload: string): Uint8Array {
+  const writer = new MessageWriter(64 + payload.length).begin(Backend.NotificationResponse).int32(process);
+  return writer.cstring(channel).cstring(payload).end().bytes();
+}
+
 export function parameterDescription(types: readonly number[]): Uint8Array {
   const writer = new MessageWriter().begin(Backend.ParameterDescription).int16(types.length);
   for (const oid of types) writer.int32(oid);

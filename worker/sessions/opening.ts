@@ -49,6 +49,7 @@ export function dialFor(
     task: {
       ...{ name: task.name, digest: task.digest, readOnly: !mayWrite(task) },
       ...{ relations: [...relations.values()], functions: [...task.functions] },
+      ...(task.session.listen ? { listen: [...task.session.listen] } : {}),
     },
     options: startupOptions(task, params),
     user: { application_name: `wicket/${stored.sid}` },

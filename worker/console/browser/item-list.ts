@@ -151,7 +151,11 @@ function statementParts({ statement }: Item & { kind: "statement" }): HTMLElemen
 function factParts({ fact }: Item & { kind: "fact" }): HTMLElement[] {
   return [
     el("span", { class: "number" }),
-    el("span", { class: `state ${fact.kind === "end" ? "soft" : "bad"}` }, fact.kind),
+    el(
+      "span",
+      { class: `state ${fact.kind === "end" || fact.kind === "notification" ? "soft" : "bad"}` },
+      fact.kind,
+    ),
     el("bdi", { class: "text" }, ...foreign(fact.text.slice(0, SHOWN), true)),
     el("span", { class: "facts" }),
   ];

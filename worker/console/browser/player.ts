@@ -208,7 +208,7 @@ function matches(item: Item, words: string): boolean {
 }
 
 function isOf(item: Item, kind: string): boolean {
-  if (item.kind === "fact") return kind === "alarm" && item.fact.kind !== "end";
+  if (item.kind === "fact") return kind === "alarm" && !/^(end|notification)$/.test(item.fact.kind);
   const { decision, outcome } = item.statement;
   if (kind === "refused") return decision.effect === "deny";
   if (kind === "held") return decision.effect === "hold";
