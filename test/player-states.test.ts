@@ -27,10 +27,10 @@ afterAll(async () => {
 });
 
 /** Puts a recording into the stores; `end`: the session is over. */
-async function place(made: MadeSession, end: string | null, roots?: MadeSession["roots"]): Promise<void> {
+async function place(made: MadeSession, end: string | null, ...roots: MadeSession["roots"][]): Promise<void> {
   await placeSession(edge.miniflare, made, who());
   await placeSegments(edge.miniflare, made);
-  if (end !== null) await placeEnd(edge.miniflare, made, end, ...(roots ? [roots] : []));
+  if (end !== null) await placeEnd(edge.miniflare, made, end, ...roots);
 }
 
 async function open(page: Page, made: MadeSession, hash = ""): Promise<void> {
@@ -93,10 +93,12 @@ describe.runIf(withBrowser)("the states of a recording", () => {
         const session = made();
         session.note({ t: "gap", message: "the connector ended without closing the recording", lost: 17 });
         session.seal("CONNECTOR_RESTARTED", false);
-        await place(session, "CONNECTOR_LOST");
+        const { frontend, backend } = session.roots;
+        const sent = { entries: frontend.entries + 2, root: "ab".repeat(32) };
+        await place(session, "CONNECTOR_LOST", { frontend: sent, backend }, session.roots);
         return session;
       },
-      /closed: CONNECTOR_RESTARTED\./,
+      /closed, gap stated: messages at its end are missing, and it says that it broke off; the last 2 messages that the edge sent are not in the segments: the recording broke off \(CONNECTOR_RESTARTED\), and the database answered none of those sent\. 1 of 1 segment .* closed: CONNECTOR_RESTARTED\./,
     ],
     [
       "differs",
@@ -110,7 +112,7 @@ describe.runIf(withBrowser)("the states of a recording", () => {
         });
         return session;
       },
-      /roots differ: the connector's running roots are not those that the edge counted/,
+      /roots differ: the connector's running roots are not those that the edge counted; the edge saw other messages from the database than the segments have\./,
     ],
   ])("%s: it says so in words, light and dark, wide and narrow", async (name, make, words) => {
     const session = await make();
@@ -131,6 +133,14 @@ describe.runIf(withBrowser)("the states of a recording", () => {
         await page.click("#alerts button");
         await page.locator("#details", { hasText: "without closing the recording" }).waitFor();
         expect(await page.locator(".item").count()).toBe(1);
+        const list = await (await page.request.get(`${edge.origin}/recordings`)).text();
+        expect(list).toContain("closed, gap stated");
+        const token = { authorization: `Bearer ${await edge.token("tina")}` };
+        const one = await fetch(`${edge.origin}/api/sessions/${session.id}`, { headers: token });
+        expect(await one.json()).toMatchObject({
+          recording: "gap",
+          recording_detail: expect.stringContaining("last 2 messages that the edge sent"),
+        });
       } else expect(await page.locator("#alerts").isVisible()).toBe(false);
       expect(await violations(page)).toEqual([]);
       expect(await scrollsSideways(page)).toBe(false);

@@ -151,6 +151,11 @@ describe("the first day", () => {
       async () => (await system.api("tina", `/api/sessions/${id}/recording`)).body?.final,
       "the end of the recording",
     );
+    await system.until(
+      async () => (await system.api("tina", `/api/sessions/${id}`)).body?.recording === "final",
+      "the list to know of it",
+    );
+    expect((await system.wicket(["sessions"])).stdout).toMatch(new RegExp(`${id}.* closed, roots agree `));
     const play = await system.wicket(["play", id]);
     expect(play.code).toBe(0);
     expect(play.stdout).toContain("select id, email from customers where id = $1");

@@ -1,5 +1,6 @@
 /** `wicket sessions [ls|show|watch|kill]`. */
 import { Command } from "commander";
+import { RECORDING_WORDS, type RecordingState } from "../../wire/recording-end.ts";
 import { call, type Edge, type EdgeOptions, edgeOption, jsonOption, openEdge, tokenOption } from "../edge.ts";
 import { exit } from "../exit.ts";
 import { PROGRAM } from "../program.ts";
@@ -20,6 +21,9 @@ export interface SessionRow {
   readonly denied: number | null;
   readonly rows: number | null;
   readonly bytes: number | null;
+  /** How its recording stands, and what there is to say of it. */
+  readonly recording?: RecordingState | null;
+  readonly recording_detail?: string | null;
 }
 
 interface ListOptions extends EdgeOptions {
@@ -104,8 +108,11 @@ async function list(options: ListOptions): Promise<number> {
   ]);
   out(
     table(
-      [...columns, ...counted, { title: "REASON" }],
-      rows.map((row, i) => [...row, answer.sessions[i]!.reason ?? ""]),
+      [...columns, ...counted, { title: "RECORDING" }, { title: "REASON" }],
+      rows.map((row, i) => {
+        const { recording, reason } = answer.sessions[i]!;
+        return [...row, recordingWord(recording), reason ?? ""];
+      }),
     ),
   );
   return exit.ok;
@@ -124,7 +131,12 @@ async function show(id: string, options: EdgeOptions): Promise<number> {
   }
   for (const [key, value] of Object.entries(row)) {
     if (value === null || typeof value === "object") continue;
-    const text = /^(started|ended|deadline)$/.test(key) ? when(Number(value)) : String(value);
+    const text = /^(started|ended|deadline)$/.test(key)
+      ? when(Number(value))
+      : key === "recording"
+        ? recordingWords(row)
+        : String(value);
+    if (key === "recording_detail") continue;
     out(`${key.padEnd(12)}${inert(text)}`);
   }
   say(`${PROGRAM} play ${id} shows it back.`);
@@ -184,4 +196,14 @@ async function kill(id: string, options: EdgeOptions & { reason?: string }): Pro
 export function when(ms: number): string {
   const date = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
   return date.toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** The state of a recording as the console and `wicket recording verify` say it. */
+function recordingWord(state: RecordingState | null | undefined): string {
+  return state ? (RECORDING_WORDS[state]?.word ?? state) : "";
+}
+
+function recordingWords({ recording, recording_detail: detail }: SessionRow): string {
+  const meaning = recording ? RECORDING_WORDS[recording]?.meaning : undefined;
+  return [recordingWord(recording), meaning, detail].filter(Boolean).join("; ");
 }

@@ -165,6 +165,32 @@ describe("R3 an honest recording that broke off", () => {
       expect(frontend.entries).toBe(0);
     });
 
+    test("it broke off before its first answer: a stated gap when the edge states that nothing was answered", async () => {
+      const start = record("s_1", 0).roots;
+      const { frontend, backend } = whole().roots;
+      const more = { frontend: { entries: frontend.entries + 3, root: "ab".repeat(32) }, backend };
+      const made = (roots: typeof more, answered: typeof start | undefined, options: MadeOptions) =>
+        bundleOf("s_1", "", parties, { roots, ...(answered ? { answered } : {}) }, null, options);
+      const broke = { reason: "CONNECTOR_RESTARTED" };
+      const report = await verify(await made(more, start, broke));
+      expect(failed(report), JSON.stringify(report.checks)).toEqual([]);
+      expect(of(report, "completeness")).toMatchObject({ verdict: "GAP STATED" });
+      expect(of(report, "edge's root").detail).toBe("the database answered nothing");
+      // Answers that it passed on, besides: none of them was of a statement that was done.
+      const passed = { ...more, backend: { entries: backend.entries + 1, root: "ab".repeat(32) } };
+      expect(failed(await verify(await made(passed, start, broke)))).toEqual([]);
+      // R2: an end that states nothing, an orderly end, a strict recording, another beginning.
+      const other = { ...start, frontend: { entries: 0, root: "ab".repeat(32) } };
+      for (const [roots, answered, options] of [
+        [more, undefined, broke],
+        [more, start, {}],
+        [passed, start, { ...broke, start: { durability: "strict" } }],
+        [more, other, broke],
+      ] as const) {
+        expect(failed(await verify(await made(roots, answered, options)))).toEqual(["edge's root"]);
+      }
+    });
+
     test("R2 it fails where the database answered what is missing, and where the beginning is another", async () => {
       const { frontend, backend } = whole().roots;
       const roots = { frontend: { ...frontend, entries: frontend.entries + 3 }, backend };

@@ -20,6 +20,7 @@ import {
 import { type AuditorKey, sealSegment } from "../../wire/recording-seal.ts";
 import { insertEvents, recordSessionEnd, recordSessionStart } from "../../worker/audit/store.ts";
 import { noteSegment } from "../../worker/recordings/ledger.ts";
+import { recordingVerdict } from "../../worker/sessions/chain.ts";
 import { newSessionId } from "../../worker/sessions/ticket.ts";
 
 /** A statement of a made session. */
@@ -203,18 +204,25 @@ export async function placeSegments(miniflare: Miniflare, made: MadeSession, fro
   for (const { sequence, bytes, digest, header } of made.segments.slice(from)) {
     await bucket.put(segmentKey(made.id, sequence), bytes, { sha256: digest });
     sum += bytes.length;
-    await noteSegment(db, header, { segments: sequence + 1, bytes: sum });
+    await noteSegment(db, header, { segments: sequence + 1, bytes: sum, verdict: null });
   }
 }
 
-/** Ends the session in the edge's database. */
+/** Ends the session in the edge's database; `answered`: what the edge states of it. */
 export async function placeEnd(
   miniflare: Miniflare,
   made: MadeSession,
   code: string,
   roots: MadeSession["roots"] | null = made.roots,
+  answered: MadeSession["roots"] | null = null,
 ): Promise<void> {
   const db = (await miniflare.getD1Database("DB")) as unknown as D1Database;
+  const { header } = made.segments.at(-1) ?? {};
+  if (header?.final) {
+    const task = { onFailure: "terminate", durability: "batched" } as const;
+    const verdict = recordingVerdict({ roots, ...(answered ? { answered } : {}) }, header, task);
+    await noteSegment(db, header, { segments: made.segments.length, bytes: 0, verdict });
+  }
   const totals = { statements: 1, denied: 0, rows: 1, bytes: 1 };
   await recordSessionEnd(db, made.id, { ...totals, ended: Date.now(), end_code: code, roots });
 }

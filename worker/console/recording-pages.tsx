@@ -1,16 +1,19 @@
 /** The list of recordings, and the page that one is played on. */
-import type { FoundStatement, RecordingRow, RecordingState } from "../recordings/ledger.ts";
+import { RECORDING_WORDS, type RecordingState } from "../../wire/recording-end.ts";
+import type { FoundStatement, RecordingRow } from "../recordings/ledger.ts";
 import { assetUrl } from "./assets.ts";
 import { Foreign, Page, Person, type Signed, Time } from "./layout.tsx";
 
-const STATES: Readonly<Record<RecordingState, [word: string, style: string, meaning: string]>> = {
-  live: ["live", "pending", "the session runs; what is stored so far can be played"],
-  open: ["not closed", "pending", "the session is over; the end of its recording is not stored yet"],
-  final: ["closed, roots agree", "active", "the connector's running roots are those that the edge counted"],
-  unchecked: ["closed", "pending", "the edge has no roots of its own to compare: its object was reset"],
-  differs: ["roots differ", "denied", "the connector's running roots are not those that the edge counted"],
-  none: ["empty", "soft", "nothing of it is stored"],
+const STYLES: Readonly<Record<RecordingState, string>> = {
+  ...{ live: "pending", open: "pending", final: "active", beyond: "active" },
+  ...{ unchecked: "pending", gap: "pending", differs: "denied", none: "soft" },
 };
+
+/** What a state means, and what there is to say of this recording. */
+function meaningOf({ state, detail }: Pick<RecordingRow, "state" | "detail">): string {
+  const { meaning } = RECORDING_WORDS[state];
+  return detail === null ? meaning : `${meaning}; ${detail}`;
+}
 
 /** The part of a text around what was searched for, and where that is in it. */
 function excerpt(text: string, words: string): [before: string, found: string, after: string] {
@@ -122,7 +125,7 @@ function RecordingTable(props: { rows: readonly RecordingRow[]; all: boolean }) 
               <td>{row.rows}</td>
               <td>{sizeWords(row.size)}</td>
               <td>
-                <State value={row.state} />
+                <State of={row} />
                 {row.sealed ? <span class="soft">, sealed</span> : null}
               </td>
             </tr>
@@ -133,11 +136,10 @@ function RecordingTable(props: { rows: readonly RecordingRow[]; all: boolean }) 
   );
 }
 
-function State(props: { value: RecordingState }) {
-  const [word, style, meaning] = STATES[props.value];
+function State({ of: row }: { of: Pick<RecordingRow, "state" | "detail"> }) {
   return (
-    <span class={`status ${style}`} title={meaning}>
-      {word}
+    <span class={`status ${STYLES[row.state]}`} title={meaningOf(row)}>
+      {RECORDING_WORDS[row.state].word}
     </span>
   );
 }
@@ -271,11 +273,11 @@ export function PlayerPage(props: Signed & { row: RecordingRow; sealed: boolean 
         <dt>Recording</dt>
         <dd>
           <span id="stored">
-            <State value={row.state} />
+            <State of={row} />
             {sealed
               ? `, sealed; ${row.segments} segment${row.segments === 1 ? "" : "s"}, ${sizeWords(row.size)}`
               : ""}
-            <span class="soft">{`: ${STATES[row.state][2]}. `}</span>
+            <span class="soft">{`: ${meaningOf(row)}. `}</span>
           </span>
           <span id="state" role="status">
             {sealed ? null : (

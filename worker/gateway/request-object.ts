@@ -97,6 +97,7 @@ export class RequestObject extends RequestSession<Bindings> {
       ...{ sid: id, grant: context.grant, actor, task: task.name, taskDigest: task.digest },
       ...{ resource: task.resource, connector, connectorKey, started, deadline },
       ...{ ended: null, settled: false, recorded: null, ...(task.recording.sealed ? { sealed: true } : {}) },
+      recording: task.recording,
     });
     const { params, reason, grant } = context;
     try {

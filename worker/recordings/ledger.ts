@@ -1,5 +1,6 @@
 /** The list of recordings in D1: what was stored of each session, and the searches over it. */
 import type { SegmentHeader } from "../../wire/recording.ts";
+import type { RecordingState } from "../../wire/recording-end.ts";
 import type { SessionRow } from "../audit/store.ts";
 import type { StoredSoFar } from "../sessions/ending.ts";
 
@@ -9,16 +10,11 @@ export interface RecordingRow extends SessionRow {
   /** Bytes stored. */
   readonly size: number;
   readonly state: RecordingState;
+  /** What there is to say of the state: what is missing, or what differs. */
+  readonly detail: string | null;
   /** Thumbprints of the auditors' keys, when only they open it; null for a recording that is not sealed. */
   readonly sealed: readonly string[] | null;
 }
-
-/**
- * `live`: the session runs. `open`: it is over, the end of the recording is not stored. `final`: the recording is
- * closed, and its roots are those that the edge counted. `unchecked`: closed, but the edge has no roots of its own
- * (its object was reset). `differs`: closed with other roots: look at it now. `none`: nothing is stored.
- */
-export type RecordingState = "live" | "open" | "final" | "unchecked" | "differs" | "none";
 
 /**
  * Notes how much of a recording is stored, and what its newest segment says. The list only: failing changes nothing
@@ -28,17 +24,18 @@ export async function noteSegment(db: D1Database, header: SegmentHeader, soFar: 
   const { session, final, frontend, backend, sealed } = header;
   await db
     .prepare(
-      `INSERT INTO recordings (session, segments, bytes, final, frontend, backend, sealed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+      `INSERT INTO recordings (session, segments, bytes, final, frontend, backend, sealed, verdict)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
        ON CONFLICT (session) DO UPDATE SET segments = max(segments, excluded.segments),
          bytes = max(bytes, excluded.bytes), final = coalesce(final, excluded.final),
          frontend = coalesce(frontend, excluded.frontend), backend = coalesce(backend, excluded.backend),
-         sealed = coalesce(sealed, excluded.sealed)`,
+         sealed = coalesce(sealed, excluded.sealed), verdict = coalesce(excluded.verdict, verdict)`,
     )
     .bind(
       ...[session, soFar.segments, soFar.bytes, final?.reason ?? null],
       ...(final ? [frontend.root, backend.root] : [null, null]),
       sealed ? JSON.stringify(sealed) : null,
+      soFar.verdict ? JSON.stringify(soFar.verdict) : null,
     )
     .run();
 }
@@ -135,10 +132,11 @@ function conditions(
 
 const SELECT = `SELECT s.id, s.grant_id AS "grant", s.issuer, s.subject, s.name, s.task, s.resource, s.reason, s.started,
   s.ended, s.end_code, s.statements, s.denied, s.rows, s.bytes, s.roots, coalesce(r.segments, 0) AS segments,
-  coalesce(r.bytes, 0) AS size, r.final, r.frontend, r.backend, r.sealed
+  coalesce(r.bytes, 0) AS size, r.final, r.frontend, r.backend, r.sealed, r.verdict
   FROM sessions s LEFT JOIN recordings r ON r.session = s.id`;
 
-interface Joined extends Omit<RecordingRow, "roots" | "state" | "sealed"> {
+interface Joined extends Omit<RecordingRow, "roots" | "state" | "detail" | "sealed"> {
+  readonly verdict: string | null;
   readonly sealed: string | null;
   readonly roots: string | null;
   readonly final: string | null;
@@ -147,10 +145,10 @@ interface Joined extends Omit<RecordingRow, "roots" | "state" | "sealed"> {
 }
 
 function rowOf(joined: Joined): RecordingRow {
-  const { final, frontend, backend, ...row } = joined;
+  const { final, frontend, backend, verdict, ...row } = joined;
   const roots = row.roots === null ? null : (JSON.parse(row.roots) as Roots | null);
   const sealed = row.sealed === null ? null : (JSON.parse(row.sealed) as string[]);
-  return { ...row, roots, state: stateOf(joined, roots), sealed };
+  return { ...row, roots, ...stateOf(joined, roots), sealed };
 }
 
 interface Roots {
@@ -158,11 +156,28 @@ interface Roots {
   readonly backend: { readonly root: string };
 }
 
-function stateOf(row: Joined, roots: Roots | null): RecordingState {
-  if (row.final === null) {
-    if (row.ended === null) return "live";
-    return row.segments > 0 ? "open" : "none";
-  }
-  if (roots === null) return "unchecked";
-  return roots.frontend.root === row.frontend && roots.backend.root === row.backend ? "final" : "differs";
+type Stated = Pick<RecordingRow, "state" | "detail">;
+
+function stateOf(
+  row: Pick<Joined, "final" | "ended" | "segments" | "frontend" | "backend" | "verdict">,
+  roots: Roots | null,
+): Stated {
+  const bare = (state: RecordingState): Stated => ({ state, detail: null });
+  if (row.final === null) return bare(row.ended === null ? "live" : row.segments > 0 ? "open" : "none");
+  if (row.verdict !== null) return JSON.parse(row.verdict) as Stated;
+  if (roots === null) return bare("unchecked");
+  const same = roots.frontend.root === row.frontend && roots.backend.root === row.backend;
+  return bare(same ? "final" : "differs");
+}
+
+/** The states of the recordings of some sessions, by their ids. */
+export async function recordingStates(
+  db: D1Database,
+  sessions: readonly string[],
+): Promise<ReadonlyMap<string, Stated>> {
+  const { results } = await db
+    .prepare(`${SELECT} WHERE s.id IN (SELECT value FROM json_each(?))`)
+    .bind(JSON.stringify(sessions))
+    .all<Joined>();
+  return new Map(results.map(rowOf).map(({ id, state, detail }) => [id, { state, detail }]));
 }

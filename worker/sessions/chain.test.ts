@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type SegmentHeader, SegmentWriter } from "../../wire/recording.ts";
-import { judgeSegment, rootFault } from "./chain.ts";
+import { judgeSegment, recordingVerdict } from "./chain.ts";
 import type { FinalRoots, StoredSession } from "./stored.ts";
 
 const stored = { sid: "s", connector: "demo", recorded: null } as unknown as StoredSession;
@@ -46,26 +46,26 @@ test("what a task wants sealed is not taken unsealed, and a recording is sealed 
   expect(judgeSegment(after, "demo", seal(second))).toEqual({ ok: true, again: false });
 });
 
-test("R2 the end of a recording is held against what crossed the edge", () => {
+test("R2 the end of a recording is held against what crossed the edge, and the list is told in the verifier's words", () => {
   const final = segments()[3]!;
-  const edge: FinalRoots = {
+  const roots: FinalRoots = {
     frontend: { entries: 2, root: final.frontend.root },
     backend: { entries: 1, root: final.backend.root },
   };
-  expect(rootFault(edge, final, null)).toBeNull();
-  expect(rootFault(null, final, null)).toBeNull();
   const other = "0".repeat(64);
-  expect(rootFault({ ...edge, backend: { entries: 1, root: other } }, final, null)).toContain("not those");
-  expect(rootFault({ ...edge, frontend: { entries: 2, root: other } }, final, null)).toContain("not those");
-  // A broken socket: sent and not received is possible, received and not recorded is not.
-  expect(rootFault({ ...edge, frontend: { entries: 3, root: other } }, final, null)).toBeNull();
-  expect(rootFault({ ...edge, backend: { entries: 0, root: other } }, final, null)).toBeNull();
-  expect(rootFault({ ...edge, frontend: { entries: 1, root: other } }, final, null)).toContain("never sent");
-  expect(rootFault({ ...edge, backend: { entries: 2, root: other } }, final, null)).toContain("lacks");
-  // A connector that was killed had not written down what it sent after the last statement that was answered.
+  const task = { onFailure: "terminate", durability: "batched" } as const;
+  const verdict = (change: Partial<FinalRoots>, header = final, answered?: FinalRoots) =>
+    recordingVerdict({ roots: { ...roots, ...change }, ...(answered ? { answered } : {}) }, header, task);
+  expect(verdict({})).toEqual({ state: "final", detail: null });
+  expect(recordingVerdict({ roots: null }, final, task)).toBeNull();
+  expect(verdict({ backend: { entries: 0, root: other } })).toEqual({
+    state: "beyond",
+    detail: "the last 1 messages from the database did not reach the edge",
+  });
+  expect(verdict({ backend: { entries: 1, root: other } })).toMatchObject({ state: "differs" });
   const killed = { ...final, final: { reason: "CONNECTOR_RESTARTED" } };
-  const more = { ...edge, backend: { entries: 2, root: other } };
-  expect(rootFault(more, killed, null)).toBeNull();
-  expect(rootFault(more, killed, edge)).toBeNull();
-  expect(rootFault(more, killed, more)).toContain("lacks");
+  const more = { backend: { entries: 2, root: other } };
+  expect(verdict(more)).toMatchObject({ state: "differs" });
+  expect(verdict(more, killed, roots)).toMatchObject({ state: "gap" });
+  expect(verdict(more, killed, { ...roots, ...more })).toMatchObject({ state: "differs" });
 });

@@ -1,6 +1,7 @@
 /** How the segments of a recording must follow each other, and how the edge's own count of them is held against it. */
 import type { SegmentHeader } from "../../wire/recording.ts";
-import type { FinalRoots, StoredSession } from "./stored.ts";
+import { judgeEnd } from "../../wire/recording-end.ts";
+import type { EndedSession, StoredSession } from "./stored.ts";
 
 /** Whether a segment may be stored; `again` = it is the last one that was stored. */
 export type SegmentVerdict =
@@ -31,30 +32,36 @@ export function judgeSegment(
   return { ok: true, again: false };
 }
 
+/** How a recording that is closed stands to what crossed the edge, for the lists, and what there is to say of it. */
+export interface RecordingVerdict {
+  readonly state: "final" | "beyond" | "gap" | "differs";
+  readonly detail: string | null;
+}
+
 /**
- * Compares a recording's end with what crossed the edge; null when they agree. The connector may have received
- * less than the edge sent, and sent more than the edge received, when the socket between them broke, and lost what it
- * had not written down yet when it was killed: `answered` says what that cannot be. Never the reverse, and never
- * something else.
+ * Holds a recording's last segment against what crossed the edge; null when the edge has no roots of its own. The
+ * beginning of what it counted is not looked at here: `wicket recording verify` reads the messages for that.
  */
-export function rootFault(
-  edge: FinalRoots | null,
+export function recordingVerdict(
+  { roots, answered }: Pick<EndedSession, "roots" | "answered">,
   final: SegmentHeader,
-  answered: FinalRoots | null,
-): string | null {
-  if (edge === null) return null;
-  const { frontend, backend } = final;
-  if (frontend.next > edge.frontend.entries) return "the recording has entries that the edge never sent";
-  const written =
-    final.final?.reason === "CONNECTOR_RESTARTED" ? (answered?.backend.entries ?? 0) : edge.backend.entries;
-  if (backend.next < written) return "the recording lacks entries that the edge received";
-  for (const direction of ["frontend", "backend"] as const) {
-    const same = final[direction].next === edge[direction].entries;
-    if (same && final[direction].root !== edge[direction].root) {
-      return `the ${direction} entries of the recording are not those that crossed the edge`;
-    }
-  }
-  return null;
+  task: StoredSession["recording"],
+): RecordingVerdict | null {
+  if (roots === null) return null;
+  const recorded = {
+    frontend: { entries: final.frontend.next, root: final.frontend.root },
+    backend: { entries: final.backend.next, root: final.backend.root },
+  };
+  const judged = judgeEnd({
+    ...{ edge: roots, answered: answered ?? null, recorded },
+    ...{ reason: final.final?.reason ?? null, task: task ?? null },
+  });
+  if (judged.state !== "whole") return { state: judged.state, detail: judged.message };
+  if (judged.beyond === 0) return { state: "final", detail: null };
+  return {
+    state: "beyond",
+    detail: `the last ${judged.beyond} messages from the database did not reach the edge`,
+  };
 }
 
 function no(status: 403 | 404 | 409, code: string, message: string): SegmentVerdict & { ok: false } {

@@ -9,7 +9,8 @@ import { recordSessionEnd } from "../audit/store.ts";
 import type { Bindings } from "../env.ts";
 import { sessionEnded } from "../grants/open.ts";
 import { logComplete, logEnd } from "../log/session.ts";
-import { judgeSegment, rootFault, type SegmentVerdict } from "./chain.ts";
+import { noteSegment } from "../recordings/ledger.ts";
+import { judgeSegment, type RecordingVerdict, recordingVerdict, type SegmentVerdict } from "./chain.ts";
 import { factsOf } from "./opening.ts";
 import type { EndedSession, SessionStore, StoredSession } from "./stored.ts";
 
@@ -38,6 +39,8 @@ export interface StoredSoFar {
   readonly segments: number;
   /** Of all of them. */
   readonly bytes: number;
+  /** Once the recording is closed and the session is over. */
+  readonly verdict: RecordingVerdict | null;
 }
 
 export class SessionEnding {
@@ -52,7 +55,7 @@ export class SessionEnding {
   /** Writes the end down; `settle` tells of it. */
   close(stored: StoredSession, ended: EndedSession, facts: EventFacts): void {
     const { statements, denied, rows, bytes, roots, message, at, code } = ended;
-    this.#host.store.put({ ...stored, ended });
+    const closed = this.#host.store.put({ ...stored, ended });
     const severity = PLANNED.has(code) || code === "CLIENT_GONE" ? "info" : "warn";
     const event: NewEvent = {
       ...{ ...facts, type: "session.end", severity, reason: code },
@@ -62,8 +65,7 @@ export class SessionEnding {
       },
     };
     this.#host.outbox().add(event);
-    const { recorded } = stored;
-    if (recorded?.header) this.#alarm(stored, rootFault(roots, recorded.header, ended.answered ?? null));
+    this.#alarm(stored, faultOf(verdictOf(closed)));
   }
 
   /** Tells D1, the grant and the connector of the end; the alarm tries again what failed. */
@@ -85,11 +87,21 @@ export class SessionEnding {
       this.#host.env.CONNECTORS.getByName(stored.connector).ended(stored.sid, !PLANNED.has(code)),
       logEnd(this.#host.env, stored.sid, { at, code, roots, ...(answered ? { answered } : {}) }),
       this.#host.outbox().flush(),
+      this.#list(stored),
     ]);
     const settled = told.every((one) => one.status === "fulfilled" && one.value !== false);
     const latest = this.#host.store.get()!;
     if (settled) this.#host.store.put({ ...latest, settled: true });
     await this.#host.wake(settled ? at + RECORDING_LATE_MS : Date.now() + RETRY_MS);
+  }
+
+  /** Tells the list of a recording that was closed before the session's end was written down. */
+  async #list(stored: StoredSession): Promise<void> {
+    const { recorded } = stored;
+    const verdict = verdictOf(stored);
+    if (!recorded?.header || !verdict) return;
+    const { sequence, bytes, header } = recorded;
+    await noteSegment(this.#host.env.DB, header, { segments: sequence + 1, bytes, verdict });
   }
 
   /** What is left to do after the end: wait for the recording, say so when it is late, and forget the session. */
@@ -142,15 +154,13 @@ export class SessionEnding {
       ...{ sequence: header.sequence, bytes, digest, final, ...(final ? { header } : {}) },
       ...(header.sealed ? { sealed: true } : {}),
     };
-    this.#host.store.put({ ...latest, recorded });
-    const { ended } = latest;
-    const fault = final && ended ? rootFault(ended.roots, header, ended.answered ?? null) : null;
-    this.#alarm(latest, fault ?? unstated);
+    const verdict = verdictOf(this.#host.store.put({ ...latest, recorded }));
+    this.#alarm(latest, faultOf(verdict) ?? unstated);
     if (final && stored.settled) await this.#host.wake(Date.now() + RECORDING_LATE_MS);
     const now = Date.now();
     if (!final && now - this.#listed < LISTED_MS) return null;
     this.#listed = now;
-    return { segments: header.sequence + 1, bytes };
+    return { segments: header.sequence + 1, bytes, verdict };
   }
 
   #alarm(stored: StoredSession, message: string | null): void {
@@ -160,4 +170,13 @@ export class SessionEnding {
       data: { message, detail: null },
     });
   }
+}
+
+/** How the recording stands to what the edge counted; null while either is not final, or the edge was reset. */
+function verdictOf({ ended, recorded, recording }: StoredSession): RecordingVerdict | null {
+  return ended && recorded?.header ? recordingVerdict(ended, recorded.header, recording) : null;
+}
+
+function faultOf(verdict: RecordingVerdict | null): string | null {
+  return verdict?.state === "differs" ? verdict.detail : null;
 }

@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { createDecider } from "../../policies/postgres/decide.ts";
 import type { Task } from "../../policies/task.ts";
-import type { SegmentHeader } from "../../wire/recording.ts";
+import { RecordingRoots, type SegmentHeader } from "../../wire/recording.ts";
 import { CLIENT_SUBPROTOCOL, CONNECTOR_SUBPROTOCOL } from "../../wire/tunnel.ts";
 import type { EventFacts } from "../audit/events.ts";
 import { AuditOutbox } from "../audit/outbox.ts";
@@ -129,6 +129,7 @@ export class SessionObject extends DurableObject<Bindings> {
         settled: false,
         recorded: null,
         ...(task.recording.sealed ? { sealed: true } : {}),
+        recording: task.recording,
       },
     });
     this.#task = withBudget(task, grant.budget);
@@ -328,10 +329,10 @@ export class SessionObject extends DurableObject<Bindings> {
     const code = end.cut ? CLOSE_ENDED : CLOSE_NORMAL;
     for (const socket of [this.#client, this.#connector]) if (socket) closeSocket(socket, code, end.code);
     const roots = rootsOf(relay.roots);
-    const { answered } = relay;
+    // That nothing was answered is said too: else nobody could tell it from an edge that does not know.
+    const answered = rootsOf(relay.answered ?? new RecordingRoots(this.#store.get()!.sid));
     const ended = {
-      ...{ ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots },
-      ...(answered ? { answered: rootsOf(answered) } : {}),
+      ...{ ...relay.gate.stats, at: Date.now(), code: end.code, message: end.message, roots, answered },
     };
     // What is sent while a write is under way waits for the disk: the last words of this turn go first.
     // Sessions that are killed together must not delay each other's kill with the writes that follow it.

@@ -1,9 +1,11 @@
 /** Sessions over the API: lists read D1, everything that acts goes to the session's own object. */
 import { type Context, Hono } from "hono";
 import * as v from "valibot";
+import type { RecordingState } from "../../wire/recording-end.ts";
 import { findSession, listSessions, type SessionRow } from "../audit/store.ts";
 import type { Bindings } from "../env.ts";
 import { type Caller, numberFrom, type Problem, problem, readJson, requireCaller } from "../identity/http.ts";
+import { recordingStates } from "../recordings/ledger.ts";
 import { isAnySession, isRequestSession, sessionObject } from "./names.ts";
 
 interface Routes {
@@ -49,12 +51,13 @@ export function sessionRoutes(): Hono<Routes> {
       ...(before === undefined ? {} : { before }),
       ...(limit === undefined ? {} : { limit }),
     });
-    return context.json({ sessions: rows });
+    return context.json({ sessions: await withRecordings(context.env.DB, rows) });
   });
 
   app.get("/api/sessions/:id", async (context) => {
-    const row = await visible(context);
-    if (!row) return problem(unknownSession);
+    const session = await visible(context);
+    if (!session) return problem(unknownSession);
+    const [row] = (await withRecordings(context.env.DB, [session])) as [Shown];
     if (row.ended !== null) return context.json(row);
     const now = await sessionObject(context.env, row.id).summary();
     if (now?.id !== row.id) return context.json(row);
@@ -85,6 +88,23 @@ export function sessionRoutes(): Hono<Routes> {
   });
 
   return app;
+}
+
+/** A session with the state of its recording (`wire/recording-end.ts`), and what there is to say of it. */
+type Shown = SessionRow & {
+  readonly recording: RecordingState | null;
+  readonly recording_detail: string | null;
+};
+
+async function withRecordings(db: D1Database, rows: readonly SessionRow[]): Promise<Shown[]> {
+  const states = await recordingStates(
+    db,
+    rows.map((row) => row.id),
+  );
+  return rows.map((row) => {
+    const { state = null, detail = null } = states.get(row.id) ?? {};
+    return { ...row, recording: state, recording_detail: detail };
+  });
 }
 
 const wrongKey: Problem = {

@@ -1,5 +1,6 @@
 /** What a session keeps in its object's storage: enough to close it properly after a reset of the object. */
 
+import type { Task } from "../../policies/task.ts";
 import type { RootMark, SegmentHeader } from "../../wire/recording.ts";
 import type { Actor } from "../audit/events.ts";
 import type { SessionTotals } from "../audit/store.ts";
@@ -48,7 +49,7 @@ export interface EndedSession extends SessionTotals {
   readonly message: string;
   /** Null after a reset: what crossed the object since its last start is known to the connector alone. */
   readonly roots: FinalRoots | null;
-  /** What the connector has on its disk for sure, because the database answered a statement. */
+  /** What the connector has on its disk for sure, because the database answered a statement: of none, the beginning. */
   readonly answered?: FinalRoots;
 }
 
@@ -69,6 +70,8 @@ export interface StoredSession {
   readonly settled: boolean;
   /** The task wants its recording sealed: no segment is taken that is not. */
   readonly sealed?: boolean;
+  /** What the task wants of the recording. */
+  readonly recording?: Pick<Task["recording"], "onFailure" | "durability">;
   /** The last stored segment of the recording. */
   readonly recorded: {
     readonly sequence: number;
