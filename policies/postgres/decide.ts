@@ -22,6 +22,7 @@ import {
   statementNamed,
   transaction,
 } from "./session-statements.ts";
+import { ShapedDecisions } from "./shaped-decisions.ts";
 import { Source } from "./source.ts";
 import { STATEMENT_KINDS, statementName } from "./statements.ts";
 import { createTemporary, dropTemporary } from "./temporary.ts";
@@ -37,6 +38,8 @@ export interface DeciderOptions {
   readonly cacheSize?: number;
   /** For texts that are only looked at: leaves out the check that a table is still the one of the catalog. */
   readonly forShow?: boolean;
+  /** False = each text that is not known is decided in full, also one of a known shape (shaped-decisions.ts). */
+  readonly byShape?: boolean;
 }
 
 /** Texts longer than this are decided anew each time. */
@@ -51,15 +54,21 @@ export function createDecider(options: DeciderOptions): StatementDecider {
   const cacheSize = options.cacheSize ?? 500;
   const cache = new Map<string, StatementDecision>();
   const cursors = new Set<string>();
+  const inFull = (text: string): StatementDecision => new Deciding(world, text, cursors).decide();
+  const shaped = options.byShape === false ? null : new ShapedDecisions(options.parser, inFull);
 
   return {
     decide(text) {
-      const known = cache.get(text);
+      // One that is made by its shape is not kept: texts that come once would push out those that come again.
+      const known = cache.get(text) ?? shaped?.decide(text);
       if (known) return known;
       const tables = world.temporary.size;
-      const decision = new Deciding(world, text, cursors).decide();
+      const decision = inFull(text);
       // What was refused may mean the new table now.
-      if (world.temporary.size > tables) cache.clear();
+      if (world.temporary.size > tables) {
+        cache.clear();
+        shaped?.clear();
+      }
       // Whether a cursor is known changes during a session.
       if (text.length <= MAX_CACHED_TEXT && decision.reason !== "CURSOR_UNKNOWN") {
         if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!);

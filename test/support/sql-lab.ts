@@ -10,6 +10,7 @@ import { scrubError, scrubNotice } from "../../policies/postgres/scrub.ts";
 import type { Task } from "../../policies/task.ts";
 import type { Database, OidLookup, Run, Transcript } from "./corpus.ts";
 import { RawSession } from "./raw-session.ts";
+import { decideBothWays } from "./varied.ts";
 
 /** The key of the token mask in tests. */
 export const TOKEN_KEY = new TextEncoder().encode("a token key of tests, 32 bytes!!");
@@ -64,13 +65,12 @@ export class SqlLab {
 
   /** A session of the task; statements run one after another and share its state. */
   async session(database: string, task: Task, params: Record<string, string> = {}): Promise<TaskSession> {
-    const decider = createDecider({ task, catalog: await this.catalog(database, task), parser: this.parser });
+    const catalog = await this.catalog(database, task);
+    const made = { task, catalog, parser: this.parser };
+    // The other databases' sessions decide as ever, so that both ways are run and held against each other.
+    const decide = database === "nb" ? createDecider(made).decide : decideBothWays(made);
     const options = encodeOptions(startupOptions(task, params, { tokenKey: TOKEN_KEY }));
-    return new TaskSession(
-      task,
-      () => this.raw(database, options),
-      (text) => decider.decide(text),
-    );
+    return new TaskSession(task, () => this.raw(database, options), decide);
   }
 
   raw(database: string, options = "-c search_path=public,pg_temp"): Promise<RawSession> {
