@@ -428,7 +428,6 @@ SET role = 'postgres'
 SET "role" = postgres
 SET LOCAL "session_authorization" = 'postgres'
 SET TimeZone='UTC'; SET search_path=evil
-SHOW ALL
 SHOW config_file
 SHOW data_directory
 SHOW ident_file
