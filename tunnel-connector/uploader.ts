@@ -1,6 +1,7 @@
 /**
  * Brings the spool's segments to the edge, in order for each session, a few sessions at a time. What fails is
- * tried again with growing pauses (full jitter); what the edge will never take is set aside, loudly.
+ * tried again with growing pauses (full jitter), after the other sessions had their turn, so that one that cannot be
+ * brought holds up no other; what the edge will never take is set aside, loudly.
  */
 import { createHash } from "node:crypto";
 import { readSegmentHeader } from "../wire/recording.ts";
@@ -19,23 +20,40 @@ export interface UploadCounts {
   refused: number;
 }
 
+/** How pauses are made; tests have a clock of their own. */
+export interface Pauses {
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** From 0 to 1. */
+  random(): number;
+}
+
 type Outcome = "stored" | "again" | "refused";
 
 export class Uploader {
   readonly #edge: string;
-  readonly #identity: ConnectorIdentity;
+  readonly #identity: Pick<ConnectorIdentity, "token" | "state">;
   readonly #spool: Spool;
   readonly #log: Log;
+  readonly #pauses: Pauses;
   readonly #waiting = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
   /** Sessions that got a segment while they were uploading. */
   readonly #more = new Set<string>();
   /** Number of the next segment by session. */
   readonly #next = new Map<string, number>();
+  /** Failures in a row by session. */
+  readonly #failed = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly counts: UploadCounts = { segments: 0, bytes: 0, failures: 0, refused: 0 };
 
-  constructor(edge: string, identity: ConnectorIdentity, spool: Spool, log: Log) {
+  constructor(
+    edge: string,
+    identity: Pick<ConnectorIdentity, "token" | "state">,
+    spool: Spool,
+    log: Log,
+    pauses: Pauses = { sleep, random: Math.random },
+  ) {
+    this.#pauses = pauses;
     this.#edge = edge;
     this.#identity = identity;
     this.#spool = spool;
@@ -66,7 +84,6 @@ export class Uploader {
   }
 
   async #drain(session: string): Promise<void> {
-    let attempt = 0;
     while (!this.#stop.signal.aborted) {
       const next = this.#next.get(session) ?? 0;
       const segment = this.#spool.segments(session).find((one) => one.sequence >= next);
@@ -74,13 +91,19 @@ export class Uploader {
       const outcome = await this.#upload(session, segment);
       if (outcome === "again") {
         this.counts.failures += 1;
-        await sleep(backoff(attempt++), this.#stop.signal);
-      } else if (outcome === "refused") {
-        this.counts.refused += 1;
-        this.#next.delete(session);
-        this.#spool.setAside(session);
+        const attempt = this.#failed.get(session) ?? 0;
+        this.#failed.set(session, attempt + 1);
+        await this.#pauses.sleep(backoff(attempt, this.#pauses.random), this.#stop.signal);
+        if (this.#waiting.size === 0) continue;
+        this.#more.add(session);
         return;
-      } else attempt = 0;
+      }
+      this.#failed.delete(session);
+      if (outcome !== "refused") continue;
+      this.counts.refused += 1;
+      this.#next.delete(session);
+      this.#spool.setAside(session);
+      return;
     }
   }
 
