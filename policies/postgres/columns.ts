@@ -4,7 +4,8 @@ import { tokens } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type Item, isProvided, itemsNamed, type Scope, targetsOf } from "./scope.ts";
-import { as, type Fields, list, location, text, typeOf } from "./tree.ts";
+import { targetRow } from "./target-rows.ts";
+import { as, type Fields, list, location, text, typeOf, type Wrapped } from "./tree.ts";
 
 /** Columns that every table has (PostgreSQL documentation, 5.6 System Columns). */
 export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set([
@@ -17,7 +18,7 @@ export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set([
 ]);
 
 /** One reference to a column, a star or a whole row. */
-export function column(walker: QueryWalker, fields: Fields, scope: Scope): undefined {
+export function column(walker: QueryWalker, fields: Fields, scope: Scope, holder: Wrapped | null): undefined {
   const parts: string[] = [];
   let star = false;
   for (const part of list(fields["fields"])) {
@@ -26,7 +27,7 @@ export function column(walker: QueryWalker, fields: Fields, scope: Scope): undef
     else parts.push(name);
   }
   const at = location(fields);
-  if (walker.ignoredStars.has(fields)) return;
+  if (walker.ignoredStars.has(fields) || targetRow(walker, fields, scope, holder)) return;
   guardTargets(walker, parts, star, scope, at);
   const qualifiers = star ? parts.length : parts.length - 1;
   if (!star && parts.length >= 2) field(walker, parts.at(-1)!, itemsNamed(scope, parts.at(-2)!), at);

@@ -151,7 +151,12 @@ function conflict(
   const hidden: Item = {
     ...excluded,
     columns: null,
-    target: { relation: target.item.target!.relation, readable: excluded.columns!, whole: false },
+    target: {
+      relation: target.item.target!.relation,
+      readable: excluded.columns!,
+      whole: false,
+      row: [...excluded.columns!],
+    },
   };
   const inside = level(scope, [target.item, hidden], true);
   const { clauses } = target;

@@ -24,6 +24,7 @@ import {
 import { fieldOfRow } from "./row-fields.ts";
 import { type Item, NO_NAMES, type Scope } from "./scope.ts";
 import type { Source } from "./source.ts";
+import { fieldOfTarget, noteWholeRows } from "./target-rows.ts";
 import { as, type Fields, list, location, names, text, typeOf, type Wrapped } from "./tree.ts";
 import type { TaskView } from "./views.ts";
 import type { World } from "./world.ts";
@@ -72,6 +73,8 @@ export class QueryWalker {
   readonly pushed = new Map<Fields, readonly string[]>();
   /** What stands for a parameter that names a channel, by the call that sends to it. */
   readonly checkedChannels = new Map<Fields, Wrapped>();
+  /** References `t.*` that are one value. */
+  readonly wholeRows = new Set<Fields>();
   /** Stars that read no column. */
   readonly ignoredStars = new Set<Fields>();
   /** True while the relation of `TABLE name` is walked. */
@@ -114,6 +117,7 @@ export class QueryWalker {
   /** @param holder the wrapper of the node, when it has one; its content may be replaced */
   typed(type: string, fields: Fields, scope: Scope, holder: Wrapped | null): undefined {
     if (DIRECT.has(type) && !this.known(type, fields)) return;
+    noteWholeRows(this, type, fields);
     switch (type) {
       case "SelectStmt":
         return this.select(fields, scope);
@@ -146,9 +150,10 @@ export class QueryWalker {
         if (!this.bareCalls.has(fields)) call(this, fields);
         break;
       case "ColumnRef":
-        return column(this, fields, scope);
+        return column(this, fields, scope, holder);
       case "A_Indirection":
-        if (fieldOfRow(this, fields, scope, holder)) return this.node(holder, scope);
+        if (fieldOfRow(this, fields, scope, holder) || fieldOfTarget(this, fields, scope, holder))
+          return this.node(holder, scope);
         for (const item of list(fields["indirection"])) {
           const name = text(item);
           if (name !== null) field(this, name, null, location(as(fields["arg"], "ColumnRef") ?? {}));

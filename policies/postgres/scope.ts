@@ -9,8 +9,10 @@ import type { TaskView } from "./views.ts";
 export interface TargetColumns {
   readonly relation: string;
   readonly readable: ReadonlySet<string>;
-  /** True when that is every column. Whole rows still may not be read: their type is the table's, with its casts. */
+  /** True when that is every column. */
   readonly whole: boolean;
+  /** What its whole row is to the task, in the table's order; null when the row may not be read. */
+  readonly row: readonly string[] | null;
 }
 
 /** What a FROM item shows, as far as it is known without types. */

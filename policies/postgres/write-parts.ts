@@ -243,7 +243,9 @@ export function returning(
   const clause = fields["returningClause"] as Fields | undefined;
   if (!clause || !walker.known("ReturningClause", clause)) return;
   const rows: Item[] = [...items];
-  const old = (name: string) => rows.push({ ...target.item, name });
+  // There may be no such row, which is something else than a row of nulls.
+  const old = (name: string) =>
+    rows.push({ ...target.item, name, target: { ...target.item.target!, row: null } });
   for (const name of ["old", "new"]) if (!items.some((item) => item.name === name)) old(name);
   for (const option of list(clause["options"])) {
     const fieldsOfOption = as(option, "ReturningOption");

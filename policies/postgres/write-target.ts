@@ -86,6 +86,7 @@ export function writeTarget(walker: QueryWalker, verb: SqlRule["verb"], fields: 
     relation: full,
     readable: new Set([...readable, ...(view ? SYSTEM_COLUMNS : [])]),
     whole: view !== null && readable.length === relation.columns.length,
+    row: view !== null && readable.length > 0 && readable.length === view.columns.length ? readable : null,
   };
   return {
     relation,

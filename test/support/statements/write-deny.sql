@@ -95,5 +95,5 @@ INSERT INTO open (c[(SELECT id FROM other LIMIT 1)]) VALUES ('a')
 DELETE FROM part1
 INSERT INTO items (id,tenant,name) VALUES (60,1,'n2') ON CONFLICT DO NOTHING
 UPDATE open SET b = b + 1 RETURNING old, new
-UPDATE open SET b = 5 RETURNING open, to_jsonb(open)->>'b'
-UPDATE open o SET b = 5 WHERE o IS NOT NULL RETURNING o.*, row_to_json(o)
+INSERT INTO items(id,tenant,name) VALUES (2,1,'x') ON CONFLICT (id) DO UPDATE SET name='y' WHERE (items.*) IS DISTINCT FROM (excluded.*)
+UPDATE items SET name = 'x' RETURNING (items).name, (items).secret

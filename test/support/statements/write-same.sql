@@ -80,3 +80,13 @@ WITH d AS (DELETE FROM open RETURNING *) INSERT INTO open(a,b) SELECT d.a, d.b F
 WITH d AS (DELETE FROM open RETURNING *) SELECT d.* FROM d
 WITH d AS (DELETE FROM items WHERE id=2 RETURNING id, name) SELECT * FROM d
 INSERT INTO open(id,a) SELECT 1, 'x' ON CONFLICT (id) DO UPDATE SET a = excluded.a || 'z' RETURNING a
+UPDATE open SET b = 5 RETURNING open, to_jsonb(open)->>'b'
+UPDATE open o SET b = 5 WHERE o IS NOT NULL RETURNING o.*, row_to_json(o)
+UPDATE open o SET b = 5 WHERE o.* IS NULL RETURNING o
+UPDATE open AS "O p" SET b = 5 WHERE ("O p").id = 1 RETURNING "O p", to_jsonb("O p".*), ("O p") . a, ( "O p" ).b + 1
+INSERT INTO open (id, a) VALUES (1, 'x'), (9, 'z') ON CONFLICT (id) DO UPDATE SET a = excluded.a WHERE (open.*) IS DISTINCT FROM (excluded.*) RETURNING open.id, to_jsonb(open) - 't'
+INSERT INTO open (a) VALUES ('q') RETURNING to_json(open.*)->>'a'
+DELETE FROM open RETURNING md5(open::text), open.*::text
+DELETE FROM open USING part p WHERE to_jsonb(open)->>'id' = p.id::text RETURNING to_jsonb(open), p.r
+WITH gone AS (DELETE FROM open RETURNING to_jsonb(open) AS doc) SELECT doc->>'a' FROM gone ORDER BY 1
+MERGE INTO open o USING part p ON p.id = o.id WHEN MATCHED AND o IS DISTINCT FROM NULL THEN UPDATE SET b = 3 RETURNING to_jsonb(o)
