@@ -3,6 +3,7 @@
  * notifications, before anything is recorded or forwarded. Rows pass untouched and uncopied.
  */
 
+import type { NamedConstraints } from "../policies/postgres/constraints.ts";
 import { shownNotification } from "../policies/postgres/notifications.ts";
 import { scrubError, scrubNotice } from "../policies/postgres/scrub.ts";
 import type { Task } from "../policies/task.ts";
@@ -22,10 +23,16 @@ export class BackendScrubber implements MessageSink {
   #parts: Uint8Array[] = [];
   #broken = false;
   readonly #channels: ReadonlySet<string>;
+  readonly #constraints: NamedConstraints | null;
 
-  /** `listen`: channels whose notifications may be shown. */
-  constructor(task: Pick<Task, "name">, listen: readonly string[] = []) {
+  /** `listen`: channels whose notifications may be shown; `constraints`: those that errors may name. */
+  constructor(
+    task: Pick<Task, "name">,
+    listen: readonly string[] = [],
+    constraints: NamedConstraints | null = null,
+  ) {
     this.#task = task;
+    this.#constraints = constraints;
     this.#channels = new Set(listen);
   }
 
@@ -48,9 +55,8 @@ export class BackendScrubber implements MessageSink {
     if (type === NotificationResponse)
       return shownNotification(bytes, start, end, this.#channels) ?? Verdict.Drop;
     const fields = decodeFields(bytes, start, end);
-    const task = this.#task as Task;
-    if (type === ErrorResponse) return errorResponse(scrubError(fields, task));
-    const notice = scrubNotice(fields, task);
+    if (type === ErrorResponse) return errorResponse(scrubError(fields, this.#task, this.#constraints));
+    const notice = scrubNotice(fields, this.#task);
     return notice === null ? Verdict.Drop : noticeResponse(notice);
   }
 

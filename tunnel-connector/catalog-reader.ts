@@ -29,6 +29,8 @@ SELECT pg_catalog.concat_ws('|', pg_catalog.current_setting('server_version_num'
      FROM wanted JOIN pg_catalog.pg_attribute a ON a.attrelid = wanted.oid),
   (SELECT pg_catalog.string_agg(i.indexrelid::pg_catalog.text || ':' || i.xmin::pg_catalog.text, ',' ORDER BY i.indexrelid)
      FROM wanted JOIN pg_catalog.pg_index i ON i.indrelid = wanted.oid),
+  (SELECT pg_catalog.string_agg(k.oid::pg_catalog.text || ':' || k.xmin::pg_catalog.text, ',' ORDER BY k.oid)
+     FROM wanted JOIN pg_catalog.pg_constraint k ON k.conrelid = wanted.oid),
   (SELECT pg_catalog.string_agg(d.objid::pg_catalog.text || ':' || d.refobjid::pg_catalog.text, ',' ORDER BY d.objid)
      FROM wanted JOIN pg_catalog.pg_depend d ON d.refobjid = wanted.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
       AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass),

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type pg from "pg";
+import { NamedConstraints } from "../policies/postgres/constraints.ts";
 import { encodeOptions, tokenPads } from "../policies/postgres/pins.ts";
 import type { Dial, DialFailure } from "../wire/control.ts";
 import { CONNECTOR_SUBPROTOCOL } from "../wire/tunnel.ts";
@@ -275,6 +276,11 @@ export class Connector {
           session,
           task: task.name,
           listen: task.listen ?? [],
+          constraints: new NamedConstraints(
+            catalog,
+            ({ schema, name }) =>
+              task.relations.find((one) => one.schema === schema && one.name === name)?.shows ?? null,
+          ),
           target: taken,
           edge,
           recording,

@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import type WebSocket from "ws";
+import type { NamedConstraints } from "../policies/postgres/constraints.ts";
 import { concat } from "../wire/postgres/cursor.ts";
 import {
   type EdgeToConnector,
@@ -31,6 +32,8 @@ export interface PostgresSessionOptions {
   readonly task: string;
   /** Channels whose notifications the task may see. */
   readonly listen: readonly string[];
+  /** Constraints that errors may name. */
+  readonly constraints: NamedConstraints;
   readonly target: TakenSocket;
   readonly edge: OpenSocket;
   readonly recording: SessionRecording;
@@ -71,7 +74,7 @@ export class PostgresSession {
     this.#target = options.target.socket;
     this.#socket = options.edge.socket;
     this.#recording = options.recording;
-    this.#scrubber = new BackendScrubber({ name: options.task }, options.listen);
+    this.#scrubber = new BackendScrubber({ name: options.task }, options.listen, options.constraints);
     this.#sender = new FramedSender((message) => this.#emit(message));
     const left = options.deadline + DEADLINE_SLACK_MS - Date.now();
     this.#deadline = setTimeout(() => this.kill("SESSION_EXPIRED"), Math.min(left, 2 ** 31 - 1));

@@ -43,7 +43,19 @@ const dial = v.object({
     name,
     digest: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     readOnly: v.boolean(),
-    relations: v.pipe(v.array(v.object({ schema: short, name: short })), v.maxLength(10_000)),
+    relations: v.pipe(
+      v.array(
+        v.object({
+          schema: short,
+          name: short,
+          /** Of a relation that it also writes: what it reads, and of that what is masked. Errors may name constraints on the rest. */
+          shows: v.optional(
+            v.object({ columns: v.union([v.literal("*"), v.array(short)]), masked: v.array(short) }),
+          ),
+        }),
+      ),
+      v.maxLength(10_000),
+    ),
     /** `schema.name`. */
     functions: v.pipe(v.array(short), v.maxLength(10_000)),
     /** Channels whose notifications it may see; none when left out. */

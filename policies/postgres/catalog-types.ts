@@ -35,6 +35,8 @@ export interface Catalog {
   readonly systemRelations: readonly CatalogRelation[];
   /** Sequences that belong to a column of one of the relations (serial, identity, OWNED BY). */
   readonly sequences?: readonly CatalogSequence[];
+  /** Constraints and unique indexes of the relations. */
+  readonly constraints?: readonly CatalogConstraint[];
   /** Functions named by the task that exist and are unambiguous. */
   readonly functions: readonly { readonly oid: number; readonly schema: string; readonly name: string }[];
 }
@@ -74,6 +76,21 @@ export interface CatalogColumn {
   readonly groupable: boolean;
   /** True when a user-defined cast starts at the type: converting a value may call a user's function. */
   readonly userCasts: boolean;
+}
+
+export interface CatalogConstraint {
+  readonly schema: string;
+  readonly relation: string;
+  /** Of a unique index without a constraint: the index's. */
+  readonly name: string;
+  /** Unique, exclusion, check, foreign key. */
+  readonly kind: "u" | "x" | "c" | "f";
+  /** Every column of the relation that it reads, those of a key first. */
+  readonly columns: readonly string[];
+  /** How many of them are the key; 0 when the key has expressions. */
+  readonly keys: number;
+  /** It calls a function of the database, or reads a whole row: what it depends on is not known. */
+  readonly opaque: boolean;
 }
 
 export interface CatalogSequence {

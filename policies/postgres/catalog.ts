@@ -3,7 +3,7 @@
  * runs on PostgreSQL 14 and later; every name is qualified, so the session's own search path does not matter.
  */
 import { digestOf } from "../canonical.ts";
-import type { Catalog, CatalogColumn, CatalogRelation } from "./catalog-types.ts";
+import type { Catalog, CatalogColumn, CatalogConstraint, CatalogRelation } from "./catalog-types.ts";
 import { partialCatalogs } from "./system-catalogs.ts";
 
 export interface CatalogQuery {
@@ -171,6 +171,36 @@ SELECT sn.nspname::pg_catalog.text AS schema, s.relname::pg_catalog.text AS name
   JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
  ORDER BY 1, 2`;
 
+const OWN_CODE = (catalog: string, oid: string) =>
+  `EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND d.objid = ${oid}
+     AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))`;
+
+const CONSTRAINTS = `
+SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS relation, k.name::pg_catalog.text AS name, k.kind,
+       k.keys::pg_catalog.int4 AS keys, k.opaque,
+       ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.unnest(k.numbers) WITH ORDINALITY AS u(number, place)
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.number
+              GROUP BY a.attname ORDER BY pg_catalog.min(u.place)) AS columns
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS wanted(schema, name)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
+  JOIN LATERAL (
+    SELECT r.conname AS name, r.contype::pg_catalog.text AS kind, r.conkey AS numbers, 0 AS keys,
+           COALESCE(0 >= ANY (r.conkey), false) OR ${OWN_CODE("pg_constraint", "r.oid")} AS opaque
+      FROM pg_catalog.pg_constraint r WHERE r.conrelid = c.oid AND r.contype IN ('c', 'f')
+    UNION ALL
+    SELECT i.relname, CASE WHEN x.indisexclusion THEN 'x' ELSE 'u' END,
+           ARRAY(SELECT y FROM pg_catalog.unnest(x.indkey) AS y WHERE y > 0) || ARRAY(
+             SELECT d.refobjsubid::pg_catalog.int2 FROM pg_catalog.pg_depend d
+              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.oid AND d.refobjid = c.oid
+                AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0),
+           CASE WHEN x.indexprs IS NULL THEN x.indnkeyatts ELSE 0 END,
+           ${OWN_CODE("pg_class", "i.oid")} OR COALESCE(x.indexprs::pg_catalog.text ~ ':varattno 0 ', false)
+             OR COALESCE(x.indpred::pg_catalog.text ~ ':varattno 0 ', false)
+      FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+     WHERE x.indrelid = c.oid AND (x.indisunique OR x.indisexclusion)) AS k ON true
+ ORDER BY 1, 2, 3`;
+
 const SERVER = `
 SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
        pg_catalog.current_database()::pg_catalog.text AS database,
@@ -202,6 +232,7 @@ export function catalogQueries(
     { name: "types", text: TYPES, values: [] },
     { name: "functions", text: FUNCTIONS, values: [functions] },
     { name: "sequences", text: SEQUENCES, values: pairs(relations) },
+    { name: "constraints", text: CONSTRAINTS, values: pairs(relations) },
   ];
 }
 
@@ -228,6 +259,15 @@ export function buildCatalog(rows: Readonly<Record<string, readonly CatalogRow[]
       schema: String(row["schema"]),
       name: String(row["name"]),
       of: { schema: String(row["of_schema"]), name: String(row["of_name"]) },
+    })),
+    constraints: (rows["constraints"] ?? []).map((row) => ({
+      schema: String(row["schema"]),
+      relation: String(row["relation"]),
+      name: String(row["name"]),
+      kind: String(row["kind"]) as CatalogConstraint["kind"],
+      columns: (row["columns"] as unknown[]).map(String),
+      keys: Number(row["keys"]),
+      opaque: row["opaque"] !== false,
     })),
     functions: (rows["functions"] ?? []).map((row) => ({
       oid: Number(row["oid"]),

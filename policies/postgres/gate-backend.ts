@@ -390,7 +390,7 @@ export class BackendHalf implements MessageSink {
   }
 
   #shownError(fields: ErrorFields, reply: Reply): ErrorFields {
-    const { P: position, ...shown } = this.#session.scrub.error(fields, this.#session.task);
+    const { P: position, ...shown } = this.#session.scrubbed(fields);
     const sent = reply.prepared ?? null;
     const decision = sent?.decision ?? reply.run?.decision ?? null;
     // A position in a rewritten text means nothing in the user's.
@@ -400,7 +400,7 @@ export class BackendHalf implements MessageSink {
 
   #fatal(fields: ErrorFields, reply: Reply | null): Uint8Array {
     const session = this.#session;
-    const scrubbed = session.scrub.error(fields, session.task);
+    const scrubbed = session.scrubbed(fields);
     const shown: ErrorFields = { ...scrubbed, S: "FATAL", V: "FATAL" };
     const sqlstate = shown["C"] ?? "XX000";
     const message = shown["M"] ?? "the database ended the session";

@@ -1,6 +1,9 @@
 /** What the two halves of a gate share: the owed replies, the names, the counters and the end. */
+
+import type { ErrorFields } from "../../wire/postgres/messages.ts";
 import { TransactionStatus } from "../../wire/postgres/messages.ts";
 import type { Task } from "../task.ts";
+import type { NamedConstraints } from "./constraints.ts";
 import type { StatementDecider, StatementDecision } from "./decision.ts";
 import { KeptStatements } from "./gate-kept.ts";
 import { Names } from "./gate-names.ts";
@@ -46,6 +49,8 @@ export class GateSession {
   /** Set by `opened`. */
   decider: StatementDecider | null;
   origins: Origins = new Map();
+  /** Constraints that errors may name. */
+  constraints: NamedConstraints | null = null;
   /** Types of the database's own that a parameter may have. */
   typeOids: ReadonlySet<number> = new Set();
   /** The highest oid of a relation when the catalog was read. */
@@ -88,6 +93,11 @@ export class GateSession {
     this.permit = () => options.permit();
     this.decider = options.decider ?? null;
     this.scrub = scrub;
+  }
+
+  /** What of an error may be shown. */
+  scrubbed(fields: ErrorFields): ErrorFields {
+    return this.scrub.error(fields, this.task, this.constraints);
   }
 
   toClient(bytes: Uint8Array): void {

@@ -2,11 +2,13 @@
 import type { ErrorFields } from "../../wire/postgres/messages.ts";
 import type { Task } from "../task.ts";
 import type { Catalog } from "./catalog-types.ts";
+import type { NamedConstraints } from "./constraints.ts";
 import type { StatementDecider, StatementDecision } from "./decision.ts";
 
 /** Makes errors and notices of the server fit to be shown under a task; null keeps a notice back. */
 export interface Scrubber {
-  error(fields: ErrorFields, task: Task): ErrorFields;
+  /** `constraints`: those that may be named; null for none. */
+  error(fields: ErrorFields, task: Task, constraints: NamedConstraints | null): ErrorFields;
   notice(fields: ErrorFields, task: Task): ErrorFields | null;
 }
 

@@ -128,6 +128,68 @@ test("M12 TRUNCATE of another table that took the name empties nothing, alone an
   expect(await stored()).toHaveLength(1);
 });
 
+test("P17 an error names a constraint like the database where all of its kind are over what the task sees, and no value", async () => {
+  await admin.query(`
+    DROP TABLE IF EXISTS half, clear, refs; CREATE TABLE refs (id int PRIMARY KEY);
+    CREATE TABLE clear (id int PRIMARY KEY, email text CONSTRAINT once UNIQUE, n int NOT NULL CONSTRAINT small CHECK (n < 10),
+      ref int CONSTRAINT known REFERENCES refs, span int4range, CONSTRAINT apart EXCLUDE USING gist (span WITH &&));
+    CREATE UNIQUE INDEX "Lower" ON clear (lower(email), n);
+    CREATE TABLE half (id int PRIMARY KEY, email text CONSTRAINT half_once UNIQUE, secret int UNIQUE, n int CONSTRAINT half_small
+      CHECK (n < 10) CONSTRAINT half_secret CHECK (n <> secret), c int CONSTRAINT half_known REFERENCES clear);
+    INSERT INTO refs VALUES (1); INSERT INTO clear VALUES (1, 'Canary', 1, 1, '[1,9)'); INSERT INTO half VALUES (1, 'canary', 1, 2, 1);
+    CREATE OR REPLACE FUNCTION raises() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      RAISE unique_violation USING CONSTRAINT = 'once', TABLE = 'clear', SCHEMA = 'public', MESSAGE = 'canary'; END $$;
+    CREATE TRIGGER t BEFORE INSERT ON clear FOR EACH ROW WHEN (NEW.id = 7) EXECUTE FUNCTION raises()`);
+  const verbs = ["insert", "update", "delete", "copy"] as const;
+  const of = sqlTask([
+    { relation: "clear" },
+    { relation: "half", columns: ["id", "email", "n", "c"], mask: { email: { kind: "email" } } },
+    ...verbs.flatMap((verb) => ["clear", "half"].map((relation) => ({ verb, relation }))),
+  ]);
+  const catalog = await lab.catalog("postgres", of);
+  const decider = createDecider({ task: of, catalog, parser: lab.parser });
+  const own = await startGateBridge({ postgres: server.port, task: of, catalog, decider, scrub: scrubber });
+  const shown = new pg.Client(own.url);
+  await shown.connect();
+  const error = (on: pg.Client, sql: string) =>
+    on.query(sql).then(
+      () => null,
+      ({ code, message, schema, table, column, constraint, detail }: pg.DatabaseError) =>
+        ({ code, message, schema, table, column, constraint, detail }) as const,
+    );
+  const keys: Record<string, string> = { once: "email", clear_pkey: "id" };
+  for (const sql of [
+    "INSERT INTO clear VALUES (1, 'x', 1)",
+    "INSERT INTO clear VALUES (2, 'Canary', 3)",
+    "UPDATE clear SET email = 'canary', id = 3 WHERE false",
+    "INSERT INTO clear VALUES (2, 'canary', 1)",
+    "INSERT INTO clear VALUES (2, 'x', 11)",
+    "UPDATE clear SET n = NULL",
+    "INSERT INTO clear VALUES (2, 'x', 2, 77)",
+    "INSERT INTO clear VALUES (2, 'x', 2, 1, '[3,4)')",
+    "INSERT INTO half (id, n, c) VALUES (5, 3, 77)",
+  ]) {
+    const [direct, told] = [await error(admin, sql), await error(shown, sql)];
+    const columns = keys[String(direct?.constraint)];
+    const detail = columns ? `Key (${columns})=(hidden) already exists.` : undefined;
+    expect([sql, told]).toEqual([sql, direct && { ...direct, detail }]);
+  }
+  for (const sql of [
+    "INSERT INTO half (id, email, n) VALUES (1, 'x', 3)",
+    "INSERT INTO half (id, email, n) VALUES (5, 'canary', 3)",
+    "INSERT INTO half (id, n) VALUES (5, 11)",
+    "UPDATE half SET n = 1",
+    "DELETE FROM clear",
+    "INSERT INTO clear VALUES (7, 'x', 1)",
+  ]) {
+    const told = await error(shown, sql);
+    expect([sql, told]).toMatchObject([sql, { code: expect.stringMatching(/^23/), constraint: undefined }]);
+    expect(JSON.stringify(told)).not.toMatch(/canary|half_|once|known/);
+  }
+  await shown.end();
+  await own.stop();
+});
+
 test("parameters of an INSERT have the types that they have without the gate", async () => {
   const raw = await lab.raw("postgres");
   const session = await lab.session("postgres", task);

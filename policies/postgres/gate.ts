@@ -11,6 +11,7 @@ import { queryMessage } from "../../wire/postgres/frontend.ts";
 import { readStartupPacket } from "../../wire/postgres/startup.ts";
 import { MessageStream } from "../../wire/postgres/stream.ts";
 import type { Catalog } from "./catalog-types.ts";
+import { NamedConstraints, shownColumns } from "./constraints.ts";
 import { BackendHalf, backendTypes, MAX_BACKEND_MESSAGE } from "./gate-backend.ts";
 import { FrontendHalf, frontendTypes } from "./gate-frontend.ts";
 import { visibleOrigins } from "./gate-origins.ts";
@@ -101,6 +102,12 @@ export class PostgresGate {
     session.decider = server.decider ?? session.decider;
     const catalog: Catalog | null = server.catalog ?? this.#options.catalog ?? null;
     session.origins = visibleOrigins(session.task, catalog);
+    if (catalog?.constraints) {
+      const { rules } = session.task;
+      session.constraints = new NamedConstraints(catalog, ({ schema, name }) =>
+        shownColumns(rules, schema, name),
+      );
+    }
     session.typeOids = new Set(catalog?.typeOids ?? []);
     session.newestOid = catalog?.newestOid ?? Number.POSITIVE_INFINITY;
     const parameters = new SessionParameters(server.parameters);

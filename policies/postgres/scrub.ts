@@ -5,6 +5,7 @@
  */
 import type { ErrorFields } from "../../wire/postgres/messages.ts";
 import type { Task } from "../task.ts";
+import type { NamedConstraints } from "./constraints.ts";
 
 /**
  * Stands in a text that a rewritten write casts to a number when a row breaks the row rule, so that the server
@@ -43,7 +44,11 @@ const HARMLESS_NOTICES = /^(25...|42622|22P06)$/;
 const OWN_BLOCK =
   /(^|\n)SQL statement "TRUNCATE TABLE [^\n]*"\nPL\/pgSQL function inline_code_block line 1 at SQL statement$/;
 
-export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
+export function scrubError(
+  fields: ErrorFields,
+  task: Pick<Task, "name">,
+  constraints: NamedConstraints | null = null,
+): ErrorFields {
   const out: Record<string, string> = pick(fields, KEPT);
   const message = out["M"] ?? "";
   const rule = marked(message, CHECK_MARKER);
@@ -71,6 +76,8 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
     return { ...out, C: CHANGED, M, H: "Connect again." };
   }
   const code = out["C"] ?? "";
+  const named = code.startsWith("23") ? constraints?.describe(fields) : null;
+  if (named) return { ...out, M: standIn(code), ...named };
   // The schema was added by the rewriting.
   if (ANALYSIS.test(code)) out["M"] = message.replaceAll(/\bpg_catalog\.(?=\w)/g, "");
   const context = fields["W"]?.replace(OWN_BLOCK, "") || undefined;
@@ -87,7 +94,7 @@ export function scrubError(fields: ErrorFields, task: Task): ErrorFields {
 }
 
 /** Null when the notice is kept back. */
-export function scrubNotice(fields: ErrorFields, _task: Task): ErrorFields | null {
+export function scrubNotice(fields: ErrorFields, _task: Pick<Task, "name">): ErrorFields | null {
   if (fields["W"] !== undefined || !HARMLESS_NOTICES.test(fields["C"] ?? "")) return null;
   return pick(fields, KEPT);
 }

@@ -2,6 +2,7 @@
 import pg from "pg";
 import { buildCatalog, catalogQueries } from "../../policies/postgres/catalog.ts";
 import type { Catalog } from "../../policies/postgres/catalog-types.ts";
+import { NamedConstraints, shownColumns } from "../../policies/postgres/constraints.ts";
 import { createDecider } from "../../policies/postgres/decide.ts";
 import type { StatementDecision } from "../../policies/postgres/decision.ts";
 import type { Parser } from "../../policies/postgres/parser.ts";
@@ -70,7 +71,10 @@ export class SqlLab {
     // The other databases' sessions decide as ever, so that both ways are run and held against each other.
     const decide = database === "nb" ? createDecider(made).decide : decideBothWays(made);
     const options = encodeOptions(startupOptions(task, params, { tokenKey: TOKEN_KEY }));
-    return new TaskSession(task, () => this.raw(database, options), decide);
+    const constraints = new NamedConstraints(catalog, ({ schema, name }) =>
+      shownColumns(task.rules, schema, name),
+    );
+    return new TaskSession(task, () => this.raw(database, options), decide, constraints);
   }
 
   raw(database: string, options = "-c search_path=public,pg_temp"): Promise<RawSession> {
@@ -94,10 +98,17 @@ export class TaskSession {
   readonly #task: Task;
   readonly #open: () => Promise<RawSession>;
   readonly decide: (text: string) => StatementDecision;
+  readonly #constraints: NamedConstraints;
   #raw: RawSession | null = null;
 
-  constructor(task: Task, open: () => Promise<RawSession>, decide: (text: string) => StatementDecision) {
+  constructor(
+    task: Task,
+    open: () => Promise<RawSession>,
+    decide: (text: string) => StatementDecision,
+    constraints: NamedConstraints,
+  ) {
     this.#task = task;
+    this.#constraints = constraints;
     this.#open = open;
     this.decide = decide;
   }
@@ -110,7 +121,7 @@ export class TaskSession {
     }
     this.#raw ??= await this.#open();
     const shown = await this.#raw.run(decision.rewritten!, params);
-    const fields = shown.fields ? scrubError(shown.fields, this.#task) : null;
+    const fields = shown.fields ? scrubError(shown.fields, this.#task, this.#constraints) : null;
     const notices = shown.noticeFields.flatMap((notice) => scrubNotice(notice, this.#task)?.["M"] ?? []);
     const error = fields ? { code: fields["C"]!, message: fields["M"]! } : null;
     const tags = shown.tags.map((tag, index) => decision.statements[index]?.tag ?? tag);

@@ -1,4 +1,5 @@
 /** What it takes to open a session: what a door asks for, and what the connector is told. */
+import { shownColumns } from "../../policies/postgres/constraints.ts";
 import { mayWrite, startupOptions } from "../../policies/postgres/pins.ts";
 import type { Task } from "../../policies/task.ts";
 import type { Dial } from "../../wire/control.ts";
@@ -40,9 +41,13 @@ export function dialFor(
   ticket: string,
   params: Readonly<Record<string, string>>,
 ): Dial {
-  const relations = new Map(
-    task.rules.map(({ schema, relation: name }) => [`${schema}.${name}`, { schema, name }]),
-  );
+  const relations = new Map<string, Dial["task"]["relations"][number]>();
+  for (const { schema, relation: name } of task.rules) {
+    const shown = shownColumns(task.rules, schema, name);
+    const columns: "*" | string[] | null = shown && (shown.columns === "*" ? "*" : [...shown.columns]);
+    const shows = columns === null ? {} : { shows: { columns, masked: [...shown!.masked] } };
+    relations.set(`${schema}.${name}`, { schema, name, ...shows });
+  }
   return {
     ...{ v: 1, t: "dial", session: stored.sid, ticket, resource: stored.resource },
     url: `/connector/sessions/${stored.sid}`,
