@@ -175,6 +175,33 @@ describe.runIf(withBrowser)("recordings", () => {
     await page.click('#details button:has-text("Last")');
     await page.locator("#details", { hasText: "Rows 201 to 250 of 250" }).waitFor();
     expect(await rows.last().textContent()).toBe("250250");
+    // Values of rows are found too, by the keyboard alone, and each is a way to its row.
+    await page.focus("#items");
+    await page.keyboard.press("/");
+    await page.keyboard.type("13");
+    await page.keyboard.press("Enter");
+    await page.locator("#values-told", { hasText: "13 values found." }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await shoot(page, "player-values");
+    const hits = page.locator("#values-list button");
+    expect(await hits.first().textContent()).toBe("Statement 4, row 13, n: 13");
+    await hits.nth(2).focus();
+    await page.keyboard.press("Enter");
+    const row = page.locator("#details tr.found");
+    await row.waitFor();
+    expect(await row.textContent()).toBe("130130");
+    expect(page.url()).toMatch(/#s=4&row=130$/);
+    // The statement stays in the list, which has only what has the words.
+    expect(await page.textContent("#found")).toBe("1 of 6 lines");
+    await page.focus("#values-close");
+    await page.keyboard.press("Enter");
+    expect(await page.locator("#values").isVisible()).toBe(false);
+    await page.fill("#search", "no such value");
+    await page.click("#values-search");
+    await page.locator("#values-told", { hasText: "No value has these words." }).waitFor();
+    await page.reload();
+    await row.waitFor();
+    expect(await row.textContent()).toBe("130130");
     await context.close();
   });
 
@@ -348,6 +375,23 @@ describe.runIf(withBrowser)("large and terminal", () => {
     await page.locator("#details", { hasText: "Rows 77,701 to 77,800 of 95,000" }).waitFor();
     console.log(`row 77,777 of 95,000 after ${Math.round(performance.now() - before)} ms`);
     expect(await page.locator("#details tbody tr").nth(76).textContent()).toContain("77,77777777x");
+    // What is found in very many rows is shown two hundred at a time, and a search ends when it is told to.
+    await page.fill("#search", "x");
+    await page.keyboard.press("Enter");
+    await page.locator("#values-told", { hasText: "of them are shown" }).waitFor();
+    expect(await page.locator("#values-list li").count()).toBeLessThan(1_000);
+    await page.click("#values-more");
+    await page.locator("#values-told", { hasText: "of them are shown" }).waitFor();
+    const searched = performance.now();
+    await page.fill("#search", "94999");
+    await page.keyboard.press("Enter");
+    await page.locator("#values-list button", { hasText: "row 94,999" }).first().waitFor();
+    console.log(`a value in row 94,999 found after ${Math.round(performance.now() - searched)} ms`);
+    await page.fill("#search", "no such value");
+    await page.keyboard.press("Enter");
+    await page.click("#values-stop");
+    await page.locator("#values-told", { hasText: "Stopped: 0 values found so far." }).waitFor();
+    expect(await page.evaluate("document.activeElement.id")).toBe("values-list");
     await shoot(page, "player-large", false);
     expect(faults).toEqual([]);
     await context.close();

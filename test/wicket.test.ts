@@ -169,6 +169,12 @@ describe("the first day", () => {
       "allow",
       "deny",
     ]);
+    const finds = await system.wicket(["play", id, "--search", "***@EXAMPLE.com"]);
+    expect(finds.stdout).toMatch(/^1\. \+\d+\.\ds {2}row 1, email: \w\*\*\*@example\.com\n$/);
+    const search = JSON.parse((await system.wicket(["play", id, "--search", "salary", "--json"])).stdout);
+    expect(search.found).toMatchObject([
+      { n: 2, in: "text", excerpt: ["select ", "salary", " from employees"] },
+    ]);
     const cast = (await system.wicket(["play", id, "--format", "cast"])).stdout.trim().split("\n");
     expect(JSON.parse(cast[0]!)).toMatchObject({ version: 2, width: 120 });
     expect(JSON.parse(cast[1]!)).toEqual([expect.any(Number), "o", expect.stringContaining("1. ")]);

@@ -24,6 +24,7 @@ import {
 import { exit, fail } from "../exit.ts";
 import { readAuditorKey } from "../recording/auditor.ts";
 import { Bodies, bodyLines } from "../recording/bodies.ts";
+import { Finds, findLine } from "../recording/finds.ts";
 import { inert, inertJson, inertLines } from "../recording/inert.ts";
 import { openPlayable, type Playable, type PlayableSession } from "../recording/playable.ts";
 import { out, outJson, perform, say, styled, table } from "../terminal.ts";
@@ -39,6 +40,7 @@ interface PlayOptions extends EdgeOptions {
   readonly speed?: string;
   readonly terminal?: string;
   readonly keyFile?: string;
+  readonly search?: string;
 }
 
 interface SegmentList {
@@ -57,6 +59,10 @@ export function playCommand(): Command {
     .option("--body <n>", "at most so many characters of each request's body and answer", "2000")
     .option("--speed <factor>", "in its own time, so many times as fast; silence of over 2 s is cut short")
     .option("--terminal <n>", "the terminal of request n, as an asciicast")
+    .option(
+      "--search <words>",
+      "only what has these words: statements, what came of them, and values of rows",
+    )
     .addOption(edgeOption())
     .addOption(tokenOption())
     .addOption(jsonOption())
@@ -72,14 +78,30 @@ async function play(id: string, options: PlayOptions): Promise<number> {
   const speed = options.speed === undefined ? null : Number(options.speed);
   if (speed !== null && !(speed > 0 && speed <= 1000))
     throw fail(exit.usage, "SPEED_INVALID", "--speed is a number above 0");
+  const words = options.search?.trim();
+  if (
+    words === "" ||
+    (words && (options.terminal ?? options.speed ?? (options.format === "cast" || undefined)))
+  )
+    throw fail(
+      exit.usage,
+      "SEARCH_INVALID",
+      "--search has words, and no --speed, --terminal or cast beside it",
+    );
+  const finds = words ? new Finds(words) : null;
   const key = await keyOf(options.keyFile);
   const file = /[./]/.test(id) && existsSync(id) ? openFile(id) : null;
   const playable = file ?? (await ofEdge(openEdge(options), id));
   const { session } = playable;
   const terminal = options.terminal === undefined ? null : Number(options.terminal);
-  const { transcript, reason, cast, bodies } = await read(playable, rows, terminal, key).finally(() =>
-    file?.close(),
-  );
+  const { transcript, reason, cast, bodies } = await read(
+    playable,
+    finds ? 0 : rows,
+    terminal,
+    key,
+    finds,
+  ).finally(() => file?.close());
+  if (finds) return tell(finds, session, transcript, bodies, options);
   if (terminal !== null) {
     if (cast.length === 0)
       throw fail(
@@ -119,6 +141,26 @@ async function play(id: string, options: PlayOptions): Promise<number> {
   return exit.ok;
 }
 
+/** What was found. Finding nothing is an answer too. */
+function tell(
+  finds: Finds,
+  session: PlayableSession,
+  transcript: Transcript,
+  bodies: Bodies,
+  options: PlayOptions,
+): number {
+  const found = finds.of(transcript, bodies);
+  if (options.json || options.format === "json") {
+    outJson({ session, found, beyond: finds.beyond, elided: transcript.elided });
+    return exit.ok;
+  }
+  for (const find of found) out(findLine(find, session.started));
+  if (finds.beyond > 0) say(`and ${finds.beyond} more values in rows`);
+  if (transcript.elided) say("Rows of this task are not recorded (recording level: statements).");
+  if (found.length === 0) say("Nothing has these words.");
+  return exit.ok;
+}
+
 function openFile(path: string): Playable & { close(): void } {
   try {
     return openPlayable(path);
@@ -153,6 +195,7 @@ async function read(
   rows: number,
   terminal: number | null,
   key: AuditorKey | null,
+  finds: Finds | null,
 ): Promise<{ transcript: Transcript; reason: string | null; cast: readonly string[]; bodies: Bodies }> {
   const cast = new CastReader();
   const bodies = new Bodies();
@@ -181,6 +224,7 @@ async function read(
     const segment = held(chain.next(bytes));
     for (const entry of segment.entries) {
       reader.entry(entry);
+      finds?.entry(entry);
       if (terminal !== null && entry.kind === "event") castLine(entry.bytes, terminal, cast);
     }
   }

@@ -48,6 +48,9 @@ export interface Checkpoint {
 /** Which rows are kept, by the number of their unit and their own within it. */
 export type RowChoice = (unit: number, row: number) => boolean;
 
+/** Is shown each row as it passes, with the names of its columns. */
+export type RowWatcher = (unit: number, row: number, values: PlayedRow, names: readonly string[]) => void;
+
 /** Largest message that is looked at, bytes. */
 const MAX_MESSAGE = 16 * 1024 * 1024;
 const decoder = new TextDecoder();
@@ -58,6 +61,7 @@ export class ResultStream {
   /** Notifications that came and were not taken yet. */
   readonly notifications: Notification[] = [];
   readonly #choice: RowChoice;
+  readonly #watcher: RowWatcher | null;
   #skip = 0;
   #rest: Uint8Array = new Uint8Array(0);
   #columns: readonly FieldDescription[] = [];
@@ -65,9 +69,11 @@ export class ResultStream {
   #count = 0;
   #unit = 0;
   #width = 0;
+  #named: { readonly of: readonly FieldDescription[]; readonly names: readonly string[] } | null = null;
 
-  constructor(choice: RowChoice, from?: Checkpoint) {
+  constructor(choice: RowChoice, from?: Checkpoint, watcher: RowWatcher | null = null) {
     this.#choice = choice;
+    this.#watcher = watcher;
     if (!from) return;
     this.#skip = from.skip;
     this.#rest = from.rest;
@@ -132,18 +138,12 @@ export class ResultStream {
         return;
       case Backend.DataRow: {
         this.#width = end - start >= 2 ? (bytes[start]! << 8) | bytes[start + 1]! : 0;
-        if (this.#choice(this.#unit, this.#count)) {
-          this.#rows.push(rowTexts(decodeDataRow(bytes, start, end) ?? [], this.#columns));
-        }
-        this.#count += 1;
+        this.#row(() => rowTexts(decodeDataRow(bytes, start, end) ?? [], this.#columns));
         return;
       }
       case Backend.CopyData:
         this.#width = 1;
-        if (this.#choice(this.#unit, this.#count)) {
-          this.#rows.push([decoder.decode(bytes.subarray(start, end)).replace(/\n$/, "")]);
-        }
-        this.#count += 1;
+        this.#row(() => [decoder.decode(bytes.subarray(start, end)).replace(/\n$/, "")]);
         return;
       case Backend.CommandComplete:
         this.#end("result", decodeCommandComplete(bytes, start, end));
@@ -167,6 +167,28 @@ export class ResultStream {
     }
   }
 
+  #row(read: () => PlayedRow): void {
+    const kept = this.#choice(this.#unit, this.#count);
+    if (kept || this.#watcher) {
+      const row = read();
+      if (kept) this.#rows.push(row);
+      this.#watcher?.(this.#unit, this.#count, row, this.#names(row.length));
+    }
+    this.#count += 1;
+  }
+
+  /** Names of a row's columns: those that were described, if it is as wide. */
+  #names(width: number): readonly string[] {
+    const described = this.#columns;
+    if (described.length === width) {
+      // Of a large result, once.
+      if (this.#named?.of !== described)
+        this.#named = { of: described, names: described.map((column) => column.name) };
+      return this.#named.names;
+    }
+    return Array.from({ length: width }, (_, i) => (width === 1 ? "copy" : `column ${i + 1}`));
+  }
+
   #end(end: "result" | "error", tag: string | null): void {
     const result = this.#result(tag);
     this.units.push({ end, result: this.#count > 0 || tag ? result : null });
@@ -180,10 +202,9 @@ export class ResultStream {
     const described = this.#columns;
     const width = this.#width;
     const fits = this.#count === 0 ? /^SELECT|^FETCH/.test(tag ?? "") : described.length === width;
-    const named = (_: unknown, i: number): string => (width === 1 ? "copy" : `column ${i + 1}`);
     return {
       unit: this.#unit,
-      columns: fits ? described.map((column) => column.name) : Array.from({ length: width }, named),
+      columns: fits ? described.map((column) => column.name) : this.#names(width),
       plain: fits
         ? described.map((column) => column.tableOid !== 0)
         : Array.from({ length: width }, () => false),

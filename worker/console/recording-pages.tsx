@@ -378,7 +378,26 @@ function Player(props: { row: RecordingRow }) {
             </select>
           </label>
           <span id="found" role="status" class="soft" />
+          <button type="button" id="values-search">
+            Find in rows
+          </button>
         </search>
+        <section id="values" class="values" aria-label="Rows with the words" hidden>
+          <p class="controls">
+            <span id="values-told" role="status" />
+            <progress id="values-progress" aria-label="Segments searched" max="1" value="0" />
+            <button type="button" id="values-stop">
+              Stop
+            </button>
+            <button type="button" id="values-more" hidden>
+              Search on
+            </button>
+            <button type="button" id="values-close">
+              Close
+            </button>
+          </p>
+          <ol id="values-list" class="scroll" aria-label="Values with the words" tabindex={0} />
+        </section>
         <p id="alerts" class="warn" hidden />
         <div class="panes">
           <div id="items" class="items" role="listbox" tabindex={0} aria-label="What happened" />
@@ -386,8 +405,9 @@ function Player(props: { row: RecordingRow }) {
         </div>
         <p class="soft">
           J and K go to the next statement and the one before, arrow keys move in the list, Space plays and
-          pauses, / goes to the search. A cell of a masked column is marked; the value in the database never
-          came here. What is copied from a table is text that no spreadsheet runs.
+          pauses, / goes to the search, and Enter there looks into the rows. A cell of a masked column is
+          marked; the value in the database never came here. What is copied from a table is text that no
+          spreadsheet runs.
         </p>
       </div>
     </>

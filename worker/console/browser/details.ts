@@ -15,12 +15,19 @@ const LONG_CELL = 300;
 /** A value up to this length stays on one line. */
 const SHORT_CELL = 32;
 
-/** The panel for an item; `terminal` opens a statement's terminal. */
+/** A row of one of a statement's results, both numbered from 0. */
+export interface RowPlace {
+  readonly result: number;
+  readonly row: number;
+}
+
+/** The panel for an item; `terminal` opens a statement's terminal, `place` is a row to be shown. */
 export function details(
   item: Item,
   recording: Recording,
   started: number,
   terminal: (statement: PlayedStatement) => Node,
+  place: RowPlace | null = null,
 ): HTMLElement[] {
   const at = new Date(item.at).toISOString();
   const time = `+${clockWords(item.at - started)}, ${at.slice(0, 10)} ${at.slice(11, 23)} UTC`;
@@ -50,7 +57,9 @@ export function details(
       ? [rewritten(statement.decision.rewritten)]
       : []),
     ...bodies(statement, recording),
-    ...statement.results.map((result, i) => resultPart(result, i, statement, recording)),
+    ...statement.results.map((result, i) =>
+      resultPart(result, i, statement, recording, place?.result === i ? place.row : null),
+    ),
     ...(statement.casts > 0 ? [terminal(statement) as HTMLElement] : []),
   ];
 }
@@ -155,6 +164,7 @@ function resultPart(
   index: number,
   statement: PlayedStatement,
   recording: Recording,
+  wanted: number | null,
 ): HTMLElement {
   const name = statement.results.length > 1 ? `Result ${index + 1}` : "Rows";
   const part = el("div", { class: "result" });
@@ -168,7 +178,7 @@ function resultPart(
   const table = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name });
   const controls = el("div", { class: "controls" });
   part.append(caption, table, controls);
-  let from = 0;
+  let from = wanted === null ? 0 : Math.floor(wanted / PAGE) * PAGE;
   /** The page that was asked for last: an answer about one before it comes too late. */
   let turn = 0;
   const draw = async (): Promise<void> => {
@@ -183,7 +193,14 @@ function resultPart(
         () => mine === turn && part.isConnected,
       );
       if (!page) return;
-      table.replaceChildren(rowTable(result, page.rows, from));
+      const rows = rowTable(result, page.rows, from);
+      table.replaceChildren(rows);
+      const line = wanted === null ? undefined : rows.tBodies[0]?.rows[wanted - from];
+      if (line) {
+        line.classList.add("found");
+        line.setAttribute("aria-current", "true");
+        line.scrollIntoView({ block: "center" });
+      }
       const range =
         result.count === 0 ? "no rows" : `${count(from + 1)} to ${count(to)} of ${count(result.count)}`;
       told(
@@ -237,7 +254,7 @@ function rowTable(
   result: PlayedResult,
   rows: readonly (readonly (string | null)[])[],
   from: number,
-): HTMLElement {
+): HTMLTableElement {
   const head = el("tr", {}, el("th", { scope: "col", class: "soft row" }, "#"));
   result.columns.forEach((name, i) => {
     const mark = result.marks[i];

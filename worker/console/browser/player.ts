@@ -1,12 +1,13 @@
 /** The player of recordings: reads segments one after the other, shows what happened, and plays it in its time. */
-import type { PlayedStatement } from "../../../policies/postgres/transcript.ts";
 import { keepInert } from "./copying.ts";
-import { details } from "./details.ts";
+import { details, type RowPlace } from "./details.ts";
 import { byId, bytesWords, clockWords, count, counted, el } from "./dom.ts";
 import { ItemList } from "./item-list.ts";
+import { type Moment, momentOf, rowHash } from "./moments.ts";
 import { type Item, Recording } from "./recording.ts";
 import { Segments, untilAnswered } from "./segments.ts";
-import type { Terminal } from "./terminal.ts";
+import { Terminals } from "./terminals.ts";
+import { ValueSearchPanel } from "./value-search.ts";
 
 /** How often a session that runs is asked for more, milliseconds. */
 const LIVE_MS = 1_000;
@@ -38,12 +39,15 @@ const follow = byId<HTMLInputElement>("follow");
 let position = 0;
 let playing: ReturnType<typeof setInterval> | null = null;
 /** Set while the address says a moment that is not read yet. */
-let wanted: { s?: number; t?: number } | null = moment();
+let wanted: Moment | null = momentOf(location.hash);
 let shown: readonly Item[] = recording.items;
 /** Facts of the item in the panel, as they are drawn. */
 let drawn = "";
-/** The terminal that is on the page. */
-let terminal: { n: number; casts: number; box: HTMLElement; player: Promise<Terminal> } | null = null;
+const terminals = new Terminals({
+  ...{ recording, address: root.dataset["terminal"]! },
+  speed: () => Number(speed.value),
+  again: () => open(list.selected),
+});
 // Who came for a moment stays there.
 if (wanted) follow.checked = false;
 
@@ -52,9 +56,11 @@ const list = new ItemList(byId("items"), started, (item) => {
   goTo(item);
 });
 
-function open(item: Item | null): void {
+function open(item: Item | null, place: RowPlace | null = null): void {
   drawn = factsOf(item);
-  panel.replaceChildren(...(item ? details(item, recording, started, terminalOf) : []));
+  panel.replaceChildren(
+    ...(item ? details(item, recording, started, (one) => terminals.of(one), place) : []),
+  );
 }
 
 /** What is shown of an item that may grow while the session runs. */
@@ -170,7 +176,7 @@ byId("before").addEventListener("click", () => step(-1));
 byId("after").addEventListener("click", () => step(1));
 document.addEventListener("keydown", (event) => {
   const typing = (event.target as Element).closest(
-    "input:not([type=range]), select, textarea, button, pre, .scroll",
+    "input:not([type=range]), select, textarea, button, pre, .scroll, #values",
   );
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === " ") play.click();
@@ -202,6 +208,7 @@ function matches(item: Item, words: string): boolean {
   if (words === "") return true;
   if (item.kind === "fact") return item.fact.text.toLowerCase().includes(words);
   const { text, decision, outcome, params } = item.statement;
+  if (values.has(item.statement.n, words)) return true;
   const parts = [text, decision.reason, decision.message, outcome?.message ?? "", outcome?.tag ?? ""];
   for (const value of params) if (typeof value === "string") parts.push(value);
   return parts.some((part) => part.toLowerCase().includes(words));
@@ -229,19 +236,44 @@ function filter(): void {
 search.addEventListener("input", filter);
 only.addEventListener("change", filter);
 
-// --- moments in the address -------------------------------------------------------------------------------
+const values = new ValueSearchPanel(
+  recording,
+  (place, { row }) => {
+    const item = recording.items.find((one) => one.kind === "statement" && one.statement.n === place.n);
+    if (!item) return;
+    pause();
+    if (!shown.includes(item)) {
+      only.value = "";
+      filter();
+    }
+    list.select(item);
+    position = Math.max(0, item.at - started);
+    open(item, { result: place.result, row });
+    drawClock();
+    history.replaceState(null, "", rowHash(place.n, place.result, row));
+  },
+  filter,
+  paint,
+);
 
-function moment(): { s?: number; t?: number } | null {
-  const fields = new URLSearchParams(location.hash.slice(1));
-  const [s, t] = [fields.get("s"), fields.get("t")];
-  if (s !== null && /^\d+$/.test(s)) return { s: Number(s) };
-  return t !== null && /^\d+(\.\d+)?$/.test(t) ? { t: Number(t) } : null;
+function searchValues(): void {
+  const words = search.value.trim();
+  if (words !== "") void values.start(words);
+  else search.focus();
 }
+byId("values-search").addEventListener("click", searchValues);
+search.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  searchValues();
+});
+
+// --- moments in the address -------------------------------------------------------------------------------
 
 /** Goes to the moment that the address names, once it is read. */
 function goToWanted(complete: boolean): void {
   if (!wanted) return;
-  const { s, t } = wanted;
+  const { s, t, place = null } = wanted;
   let item: Item | null = null;
   if (s !== undefined) {
     item = recording.items.find((one) => one.kind === "statement" && one.statement.n === s) ?? null;
@@ -253,73 +285,20 @@ function goToWanted(complete: boolean): void {
     if (panel.textContent !== words) panel.replaceChildren(el("p", { class: "soft", role: "status" }, words));
     return;
   }
+  // A row is there when its statement is over.
+  const unfinished = place !== null && item.kind === "statement" && item.statement.outcome === null;
+  if (unfinished && !complete) return;
   wanted = null;
   list.select(item);
   position = t === undefined ? Math.max(0, item.at - started) : t * 1000;
-  open(item);
+  open(item, place);
   drawClock();
 }
 
 addEventListener("hashchange", () => {
-  wanted = moment();
+  wanted = momentOf(location.hash);
   goToWanted(true);
 });
-
-// --- terminals --------------------------------------------------------------------------------------------
-
-function terminalOf(statement: PlayedStatement): HTMLElement {
-  const { n, casts } = statement;
-  if (terminal?.n === n && terminal.casts === casts) return terminal.box;
-  if (terminal?.n === n) {
-    const { box, player } = terminal;
-    terminal.casts = casts;
-    terminal.player = Promise.all([player, castOf(n, box)]).then(([one, more]) =>
-      one.longer(more).then(() => one),
-    );
-    terminal.player.catch((error: unknown) => terminalFailed(box, error));
-    return box;
-  }
-  const box = el("section", { class: "terminal", "aria-label": `Terminal of request ${n}` });
-  const player = Promise.all([terminalModule(), castOf(n, box)]).then(([{ showTerminal }, data]) => {
-    box.replaceChildren();
-    return showTerminal(box, data, Number(speed.value));
-  });
-  player.catch((error: unknown) => terminalFailed(box, error));
-  terminal = { n, casts, box, player };
-  return box;
-}
-
-/** How often the terminal's player did not load. A browser keeps a failure by its address. */
-let unloaded = 0;
-
-async function terminalModule(): Promise<typeof import("./terminal.ts")> {
-  const address = `${root.dataset["terminal"]!}${unloaded > 0 ? `&again=${unloaded}` : ""}`;
-  return (import(address) as Promise<typeof import("./terminal.ts")>).catch(() => {
-    unloaded += 1;
-    throw new Error("The terminal's player did not load.");
-  });
-}
-
-/** The asciicast of a request. Never resolved when another terminal is on the page before it is there. */
-async function castOf(n: number, box: HTMLElement): Promise<string> {
-  const cast = await untilAnswered(
-    () => recording.cast(n),
-    (words) => terminal?.box === box && box.childElementCount === 0 && box.replaceChildren(words),
-    () => terminal?.box === box,
-  );
-  return cast ?? new Promise(() => undefined);
-}
-
-function terminalFailed(box: HTMLElement, error: unknown): void {
-  const item = list.selected;
-  const again = el("button", { type: "button" }, "Load it again");
-  again.addEventListener("click", () => {
-    if (list.selected === item) open(item);
-  });
-  const words = error instanceof Error ? error.message : "The terminal cannot be shown.";
-  box.replaceChildren(el("p", { class: "warn", role: "status" }, words), again);
-  if (terminal?.box === box) terminal = null;
-}
 
 // --- reading ----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import {
   type PlayedRow,
   ResultStream,
 } from "../../../policies/postgres/transcript-results.ts";
+import { type FoundValue, ValueSearch } from "../../../policies/postgres/transcript-search.ts";
 import { CastReader } from "../../../wire/kubernetes/asciicast.ts";
 import { readPiece } from "../../../wire/pieces.ts";
 import type { RecordingEntry } from "../../../wire/recording.ts";
@@ -27,6 +28,18 @@ export interface Page {
   readonly count: number;
 }
 
+/** Where a result is: the number of its statement, its own among the statement's from 0, and how many there are. */
+export interface Place {
+  readonly n: number;
+  readonly result: number;
+  readonly results: number;
+}
+
+/** While values are searched: how long the browser is kept from painting, and a pause for more to be read, milliseconds. */
+const SEARCH_MS = 30;
+const READ_ON_MS = 200;
+/** Values that are shown at once; what is found in one entry is shown together. */
+export const SHOWN_VALUES = 200;
 /** Entries of a segment that are read at once; the first ones are few. */
 const FIRST_PART = 500;
 const PART = 4_000;
@@ -49,6 +62,9 @@ export class Recording {
   readonly #kept = new Map<number, { first: number; last: number }>();
   #statements = 0;
   #facts = 0;
+  /** Where results are, by their numbers; and how many of the items were looked at for it. */
+  readonly #places = new Map<number, Place>();
+  #placed = 0;
 
   constructor(segments: Segments) {
     this.segments = segments;
@@ -130,6 +146,51 @@ export class Recording {
         return { rows: partial.rows, count: partial.count };
     }
     return { rows: stream.partial.rows, count: stream.partial.count };
+  }
+
+  /**
+   * Goes through the rows of all segments for values with these words in them. Gives what it found at once, as often as
+   * the page should live meanwhile; ends where everything that is known was looked through, or `asked` gives null.
+   */
+  async *values(
+    words: string,
+    asked: <Answer>(ask: () => Promise<Answer>) => Promise<Answer | null>,
+  ): AsyncGenerator<{ readonly segment: number; readonly found: readonly FoundValue[] }> {
+    let found: FoundValue[] = [];
+    const search = new ValueSearch(words, (value) => found.push(value));
+    let since = performance.now();
+    for (let index = 0; index < this.segments.list.length; index++) {
+      // What is found has to belong to statements that are known.
+      while (index >= this.read) {
+        yield { segment: index, found };
+        found = [];
+        await new Promise((resolve) => setTimeout(resolve, READ_ON_MS));
+      }
+      const segment = await asked(() => this.segments.read(index));
+      if (!segment) return;
+      for (const entry of segment.entries) {
+        search.entry(entry);
+        if (performance.now() - since < SEARCH_MS && found.length < SHOWN_VALUES) continue;
+        yield { segment: index, found };
+        found = [];
+        since = performance.now();
+      }
+    }
+    yield { segment: this.read, found };
+  }
+
+  /** Where the result with this number is; null while its statement is not over. */
+  placeOf(unit: number): Place | null {
+    for (; this.#placed < this.items.length; this.#placed++) {
+      const item = this.items[this.#placed]!;
+      if (item.kind !== "statement") continue;
+      const { n, outcome, results } = item.statement;
+      results.forEach((one, result) => {
+        this.#places.set(one.unit, { n, result, results: results.length });
+      });
+      if (outcome === null) break;
+    }
+    return this.#places.get(unit) ?? null;
   }
 
   /** The terminal of a statement as an asciicast (v2). */
