@@ -2,7 +2,9 @@
  * The format of tasks/<task>.yaml, said once; library-model.ts has the files around it. The JSON Schemas and the tables
  * of docs/policies.md are made from these shapes.
  */
+
 import { isSeq } from "yaml";
+import { API_VERBS, OWN_VERBS } from "../wire/kubernetes/request.ts";
 import { globFault } from "./glob.ts";
 import { parseHours } from "./hours.ts";
 import { fieldPathFault } from "./http/fields.ts";
@@ -156,21 +158,7 @@ export const sqlItem = object("an allow item", {
   approval: approvalOf("statement"),
 });
 
-const verbs: readonly KubernetesVerb[] = [
-  "get",
-  "list",
-  "watch",
-  "create",
-  "update",
-  "patch",
-  "delete",
-  "deletecollection",
-  "exec",
-  "attach",
-  "portforward",
-  "logs",
-  "proxy",
-];
+const verbs: readonly KubernetesVerb[] = [...API_VERBS, ...OWN_VERBS];
 const fieldMasks = optional(
   mapping("a field path", mask, fieldPathFault),
   "Masks by field path of the answer.",

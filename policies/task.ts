@@ -3,6 +3,7 @@
  * One file is one task, one session runs exactly one task, and nothing is merged or inherited.
  * Formats: design notes, "Formats that later checks rely on"; `compile.ts` makes these values from YAML.
  */
+import type { KubeVerb } from "../wire/kubernetes/request.ts";
 import type { PodRule } from "./kubernetes/rules.ts";
 
 /** SHA-256 in lower-case hexadecimal (64 characters). */
@@ -202,20 +203,8 @@ export interface KubernetesRule {
   readonly at: SourceRef;
 }
 
-export type KubernetesVerb =
-  | "get"
-  | "list"
-  | "watch"
-  | "create"
-  | "update"
-  | "patch"
-  | "delete"
-  | "deletecollection"
-  | "exec"
-  | "attach"
-  | "portforward"
-  | "logs"
-  | "proxy";
+/** Verbs of a rule are those that a request is read as. */
+export type KubernetesVerb = KubeVerb;
 
 /** One `allow` item of an HTTP task. */
 export interface HttpRule {

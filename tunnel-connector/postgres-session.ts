@@ -6,7 +6,7 @@
 import type { Socket } from "node:net";
 import type WebSocket from "ws";
 import type { NamedConstraints } from "../policies/postgres/constraints.ts";
-import { concat } from "../wire/postgres/cursor.ts";
+import { concat } from "../wire/bytes.ts";
 import {
   type EdgeToConnector,
   encodeControl,

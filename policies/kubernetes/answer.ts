@@ -3,6 +3,7 @@
  * replaced, in every shape that the gate lets through (object, list, Table, partial metadata, watch events).
  * A stream: of a list one item is held at a time, and what is shown of a chunk is put together in its own bytes.
  */
+import { concat } from "../../wire/bytes.ts";
 import { eachElement, eachMember, skipSpace, stringAt } from "../../wire/http/json.ts";
 import { type JsonPiece, JsonSplitter } from "../../wire/http/json-stream.ts";
 import type { KubeRequest } from "../../wire/kubernetes/request.ts";
@@ -308,16 +309,4 @@ function columnNames(bytes: Uint8Array): string[] | null {
   } catch {
     return null;
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

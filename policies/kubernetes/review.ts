@@ -5,7 +5,7 @@
  */
 import { parseStrict } from "../../wire/http/json.ts";
 import { bytesOf, readFields, readProtobufIdentity, textOf } from "../../wire/kubernetes/protobuf.ts";
-import type { KubeRequest, KubeVerb } from "../../wire/kubernetes/request.ts";
+import { API_VERBS, type KubeRequest, type KubeVerb } from "../../wire/kubernetes/request.ts";
 import type { Identity, Task } from "../task.ts";
 import { decideKube } from "./decide.ts";
 import { kubernetesRules } from "./scope.ts";
@@ -66,17 +66,7 @@ function verbOf(asked: Asked): KubeVerb | null {
     };
     if (Object.hasOwn(own, key)) return own[key]!;
   }
-  const verbs: readonly string[] = [
-    "get",
-    "list",
-    "watch",
-    "create",
-    "update",
-    "patch",
-    "delete",
-    "deletecollection",
-  ];
-  return verbs.includes(asked.verb) ? (asked.verb as KubeVerb) : null;
+  return API_VERBS.find((verb) => verb === asked.verb) ?? null;
 }
 
 function accessVerdict(task: Task, asked: Asked): { allowed: boolean; reason: string } {

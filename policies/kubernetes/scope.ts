@@ -1,5 +1,5 @@
 /** Which objects a rule speaks of: group, resource, verb, namespace, name, labels, each by its own plain test. */
-import type { KubeRequest, KubeVerb } from "../../wire/kubernetes/request.ts";
+import { type KubeRequest, type KubeVerb, OWN_VERBS } from "../../wire/kubernetes/request.ts";
 import { globMatches } from "../glob.ts";
 import type { KubernetesRule, Task } from "../task.ts";
 
@@ -16,7 +16,7 @@ export function isCollectionVerb(verb: KubeVerb): boolean {
 }
 
 /** Verbs that may also be granted on the object's own resource: `pods` with `logs` is `pods/log` with `logs`. */
-const ownVerbs: readonly KubeVerb[] = ["exec", "attach", "portforward", "logs", "proxy"];
+const ownVerbs: readonly KubeVerb[] = OWN_VERBS;
 
 /** The subresources that these verbs stand for. */
 const connects: readonly string[] = ["exec", "attach", "portforward", "log", "proxy"];

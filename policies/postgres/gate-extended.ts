@@ -2,7 +2,7 @@
  * The extended protocol: Parse, Bind, Describe, Execute, Close, each decided or checked against what the gate
  * itself let be parsed and bound. Returns what becomes of each message.
  */
-import { concat } from "../../wire/postgres/cursor.ts";
+import { concat } from "../../wire/bytes.ts";
 import {
   closeMessage,
   decodeBind,

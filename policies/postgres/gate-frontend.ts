@@ -1,5 +1,5 @@
 /** The client's half of the gate: every message decided, and sent on, replaced, held or dropped, in order. */
-import { concat } from "../../wire/postgres/cursor.ts";
+import { concat } from "../../wire/bytes.ts";
 import { bareMessage, decodeQuery, queryMessage } from "../../wire/postgres/frontend.ts";
 import { Frontend } from "../../wire/postgres/messages.ts";
 import {

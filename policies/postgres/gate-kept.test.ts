@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { open, sync, withServer } from "../../test/support/gate-harness.ts";
 import { allowing } from "../../test/support/scripted-decider.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
+import { concat } from "../../wire/bytes.ts";
 import {
   bindMessage,
   describeMessage,

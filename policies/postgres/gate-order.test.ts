@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { FakePostgres } from "../../test/support/fake-postgres.ts";
 import { open, sync, words } from "../../test/support/gate-harness.ts";
 import { allowing } from "../../test/support/scripted-decider.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
+import { concat } from "../../wire/bytes.ts";
 import {
   bareMessage,
   bindMessage,

@@ -1,7 +1,7 @@
 /** The start of a session: parameters, versions, keys, encryption requests. */
 import { describe, expect, test } from "vitest";
 import { open, parameters, startup, words } from "../../test/support/gate-harness.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
+import { concat } from "../../wire/bytes.ts";
 import { cancelRequest, gssRequest, sslRequest, startupMessage } from "../../wire/postgres/startup.ts";
 
 describe("the start of a session", () => {

@@ -1,4 +1,6 @@
 /** The start of a client's session: its StartupMessage checked, and the greeting that answers it. */
+
+import { concat } from "../../wire/bytes.ts";
 import {
   authenticationOk,
   backendKeyData,
@@ -6,7 +8,6 @@ import {
   parameterStatus,
   readyForQuery,
 } from "../../wire/postgres/backend.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
 import { TransactionStatus } from "../../wire/postgres/messages.ts";
 import type { StartupPacket } from "../../wire/postgres/startup.ts";
 import type { TaskLimits } from "../task.ts";

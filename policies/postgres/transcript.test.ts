@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { concat } from "../../wire/bytes.ts";
 import {
   commandComplete,
   dataRow,
@@ -8,7 +9,6 @@ import {
   readyForQuery,
   rowDescription,
 } from "../../wire/postgres/backend.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
 import { TranscriptReader } from "./transcript.ts";
 import { type Checkpoint, ResultStream } from "./transcript-results.ts";
 

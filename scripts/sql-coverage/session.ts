@@ -6,7 +6,7 @@ import type { StatementDecider } from "../../policies/postgres/decision.ts";
 import { PostgresGate } from "../../policies/postgres/gate.ts";
 import { scrubber } from "../../policies/postgres/scrub.ts";
 import type { Task } from "../../policies/task.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
+import { concat } from "../../wire/bytes.ts";
 import { queryMessage } from "../../wire/postgres/frontend.ts";
 import { startupMessage } from "../../wire/postgres/startup.ts";
 

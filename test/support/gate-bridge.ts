@@ -14,8 +14,8 @@ import {
   type Scrubber,
 } from "../../policies/postgres/gate.ts";
 import type { Task } from "../../policies/task.ts";
+import { concat } from "../../wire/bytes.ts";
 import { decodeParameterStatus } from "../../wire/postgres/backend.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
 import { bareMessage } from "../../wire/postgres/frontend.ts";
 import { Backend, Frontend } from "../../wire/postgres/messages.ts";
 import { cancelRequest, startupMessage } from "../../wire/postgres/startup.ts";

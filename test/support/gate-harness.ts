@@ -6,8 +6,8 @@ import {
   type GateReason,
   PostgresGate,
 } from "../../policies/postgres/gate.ts";
+import { concat } from "../../wire/bytes.ts";
 import * as server from "../../wire/postgres/backend.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
 import { bareMessage } from "../../wire/postgres/frontend.ts";
 import { Frontend } from "../../wire/postgres/messages.ts";
 import { startupMessage } from "../../wire/postgres/startup.ts";

@@ -6,24 +6,25 @@ import { readPath, writePath } from "../http/path.ts";
 import { type Pair, readQuery, writeQuery } from "../http/query.ts";
 import { isPathSegmentName, parseFieldSelector, requestInfo } from "./attributes.ts";
 
+/** Verbs that the API server has for resources (RequestInfo.Verb), as RBAC names them. */
+export const API_VERBS = [
+  "get",
+  "list",
+  "watch",
+  "create",
+  "update",
+  "patch",
+  "delete",
+  "deletecollection",
+] as const;
+/** Connect subresources and logs, as verbs of their own. */
+export const OWN_VERBS = ["exec", "attach", "portforward", "logs", "proxy"] as const;
+
 /**
  * Verbs of a task. The API verbs, and the connect subresources and logs as verbs of their own whatever the HTTP
  * method: a WebSocket upgrade is a GET, and a kubelet serves exec on `nodes/proxy` by GET.
  */
-export type KubeVerb =
-  | "get"
-  | "list"
-  | "watch"
-  | "create"
-  | "update"
-  | "patch"
-  | "delete"
-  | "deletecollection"
-  | "exec"
-  | "attach"
-  | "portforward"
-  | "logs"
-  | "proxy";
+export type KubeVerb = (typeof API_VERBS)[number] | (typeof OWN_VERBS)[number];
 
 /** What a request asks for. */
 export interface KubeRequest {

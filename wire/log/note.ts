@@ -5,7 +5,9 @@
  * A verifier key is one line of text, `<name>+<key id in hex>+<base64 of type and public key>`. Nothing of a
  * note is used before a key that was configured has verified it.
  */
-import { concat, equalBytes, fromBase64, fromHex, fromUtf8, sha256, toBase64, toHex, utf8 } from "./bytes.ts";
+
+import { concat } from "../bytes.ts";
+import { equalBytes, fromBase64, fromHex, fromUtf8, sha256, toBase64, toHex, utf8 } from "./bytes.ts";
 
 /** Signature types of signed-note that are supported. */
 export const NOTE_ED25519 = 0x01;
@@ -84,7 +86,7 @@ export function noteVerifier(name: string, type: NoteKeyType, publicKey: Uint8Ar
 
 /** The vkey of a verifier: one line of text without newline. */
 export function formatVerifierKey(key: NoteVerifier): string {
-  return `${key.name}+${toHex(key.keyId)}+${toBase64(concat(new Uint8Array([key.type]), key.publicKey))}`;
+  return `${key.name}+${toHex(key.keyId)}+${toBase64(concat([new Uint8Array([key.type]), key.publicKey]))}`;
 }
 
 /** The verifier of a vkey, or null. The key id has to be the recommended one. */
@@ -107,7 +109,7 @@ export function formatNote(text: string, signatures: readonly NoteSignature[]): 
 
 /** `— <name> <base64 of key id and signature>` and a newline. */
 export function formatSignatureLine(line: NoteSignature): string {
-  return `\u2014 ${line.name} ${toBase64(concat(line.keyId, line.signature))}\n`;
+  return `\u2014 ${line.name} ${toBase64(concat([line.keyId, line.signature]))}\n`;
 }
 
 function isNoteText(text: string): boolean {
@@ -158,7 +160,7 @@ export async function signNote(text: string, signer: NoteSigner, timestamp?: num
   const time = new Uint8Array(TIMESTAMP_SIZE);
   new DataView(time.buffer).setBigUint64(0, BigInt(timestamp));
   const signature = await signer.sign(cosignedMessage(text, timestamp));
-  return { name: signer.name, keyId: signer.keyId, signature: concat(time, signature) };
+  return { name: signer.name, keyId: signer.keyId, signature: concat([time, signature]) };
 }
 
 /** Verifies one signature line over a text by the key that it names. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { concat, equalBytes, toHex, utf8 } from "./bytes.ts";
+import { concat } from "../bytes.ts";
+import { equalBytes, toHex, utf8 } from "./bytes.ts";
 import {
   consistencyRanges,
   foldSubtrees,
@@ -187,7 +188,7 @@ describe("entry bundles", () => {
         for (let cut = 0; cut < bytes.length; cut++) {
           expect(decodeBundle(bytes.subarray(0, cut), list.length)).toBeNull();
         }
-        expect(decodeBundle(concat(bytes, new Uint8Array(1)), list.length)).toBeNull();
+        expect(decodeBundle(concat([bytes, new Uint8Array(1)]), list.length)).toBeNull();
       }),
     );
   });
@@ -200,7 +201,7 @@ describe("entry bundles", () => {
 
   test("a bundle is checked against its tile", () => {
     const list = [utf8("a"), utf8("b")];
-    const tile = concat(...list.map(hashLeaf));
+    const tile = concat(list.map(hashLeaf));
     expect(bundleMatchesTile(list, tile, hashLeaf)).toBe(true);
     expect(bundleMatchesTile([utf8("b"), utf8("a")], tile, hashLeaf)).toBe(false);
     expect(bundleMatchesTile(list.slice(1), tile, hashLeaf)).toBe(false);

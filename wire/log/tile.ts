@@ -3,7 +3,9 @@
  * level, an entry bundle up to 256 entries. A full one never changes; a partial one of a given width never
  * changes either, so every file is written once.
  */
-import { concat, equalBytes, HASH_SIZE, isCount } from "./bytes.ts";
+
+import { concat } from "../bytes.ts";
+import { equalBytes, HASH_SIZE, isCount } from "./bytes.ts";
 import { foldComplete, foldSubtrees, type Hash, type Node } from "./merkle.ts";
 
 /** Hashes in a full tile, entries in a full bundle. */
@@ -136,7 +138,7 @@ export class TreeEdge {
       row.push(hash);
       if (row.length < TILE_WIDTH) return full;
       count /= TILE_WIDTH;
-      full.push({ level, index: count - 1, width: TILE_WIDTH, bytes: concat(...row) });
+      full.push({ level, index: count - 1, width: TILE_WIDTH, bytes: concat(row) });
       hash = foldComplete(row);
       this.#levels[level] = [];
     }
@@ -148,7 +150,7 @@ export class TreeEdge {
     this.#levels.forEach((row, level) => {
       if (row.length === 0) return;
       const index = Math.floor(this.#size / TILE_WIDTH ** (level + 1));
-      tiles.push({ level, index, width: row.length, bytes: concat(...row) });
+      tiles.push({ level, index, width: row.length, bytes: concat(row) });
     });
     return tiles;
   }
@@ -170,7 +172,7 @@ export class TreeEdge {
 
   /** What `restore` takes. */
   state(): EdgeState {
-    return { size: this.#size, levels: this.#levels.map((row) => concat(...row)) };
+    return { size: this.#size, levels: this.#levels.map((row) => concat(row)) };
   }
 }
 
@@ -178,7 +180,7 @@ export class TreeEdge {
 export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array | null {
   if (entries.some((entry) => entry.length > MAX_ENTRY)) return null;
   return concat(
-    ...entries.flatMap((entry) => [new Uint8Array([entry.length >> 8, entry.length & 0xff]), entry]),
+    entries.flatMap((entry) => [new Uint8Array([entry.length >> 8, entry.length & 0xff]), entry]),
   );
 }
 
@@ -203,5 +205,5 @@ export function bundleMatchesTile(
   tile: Uint8Array,
   hashEntry: (entry: Uint8Array) => Hash,
 ): boolean {
-  return equalBytes(concat(...entries.map(hashEntry)), tile);
+  return equalBytes(concat(entries.map(hashEntry)), tile);
 }

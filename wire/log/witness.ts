@@ -1,5 +1,7 @@
 /** What a log and a witness say to each other (C2SP tlog-witness, add-checkpoint). */
-import { concat, fromUtf8, hashFromBase64, parseCount, toBase64, utf8 } from "./bytes.ts";
+
+import { concat } from "../bytes.ts";
+import { fromUtf8, hashFromBase64, parseCount, toBase64, utf8 } from "./bytes.ts";
 import { type Hash, MAX_PROOF_LENGTH } from "./merkle.ts";
 import { MAX_NOTE, parseNote } from "./note.ts";
 
@@ -19,7 +21,7 @@ export const MAX_ADD_CHECKPOINT = MAX_NOTE + 4096;
 /** The body of a request. */
 export function formatAddCheckpoint(request: AddCheckpoint): Uint8Array {
   const proof = request.proof.map((hash) => `${toBase64(hash)}\n`).join("");
-  return concat(utf8(`old ${request.oldSize}\n${proof}\n`), request.checkpoint);
+  return concat([utf8(`old ${request.oldSize}\n${proof}\n`), request.checkpoint]);
 }
 
 /** Reads a request, or null. The checkpoint in it is a note, but not verified. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { concat, MessageWriter } from "./cursor.ts";
+import { concat } from "../bytes.ts";
+import { MessageWriter } from "./cursor.ts";
 import { type MessageSink, MessageStream, Oversize, treatments, Verdict, type Violation } from "./stream.ts";
 
 const whole = 0x57; // W

@@ -3,6 +3,7 @@ import { AnswerFilter, hidesValues, MAX_OBJECT } from "../../policies/kubernetes
 import { scrubStatus } from "../../policies/kubernetes/answer-status.ts";
 import type { KubePermit } from "../../policies/kubernetes/decide.ts";
 import { recordedBody } from "../../policies/kubernetes/recorded-body.ts";
+import { concat } from "../../wire/bytes.ts";
 import { SecretMasker } from "../../wire/http/secrets.ts";
 import { type BodyType, responseHeaders, upstreamHeaders } from "../../wire/kubernetes/headers.ts";
 import { type KubeRequest, upstreamTarget } from "../../wire/kubernetes/request.ts";
@@ -10,7 +11,6 @@ import { refusal } from "./kubernetes-refusal.ts";
 import { AnswerKeeper, keepAsked } from "./request-bodies.ts";
 import { ChannelError } from "./request-channel.ts";
 import {
-  concat,
   exchange,
   headerOf,
   isEncoded,

@@ -7,6 +7,7 @@ import { MAX_OBJECT } from "../../policies/kubernetes/answer.ts";
 import { checkBody, MAX_BODY } from "../../policies/kubernetes/body.ts";
 import { decideKube, isWriteVerb, type KubeRefusal, settle } from "../../policies/kubernetes/decide.ts";
 import { answerReview } from "../../policies/kubernetes/review.ts";
+import { concat } from "../../wire/bytes.ts";
 import { type BodyType, bodyType } from "../../wire/kubernetes/headers.ts";
 import {
   isUpgradeVerb,
@@ -20,7 +21,6 @@ import { json, refusal } from "./kubernetes-refusal.ts";
 import { serveStream } from "./kubernetes-stream.ts";
 import { ChannelError } from "./request-channel.ts";
 import {
-  concat,
   exchange,
   faultOf,
   HOLD_PATIENCE,

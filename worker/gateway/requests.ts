@@ -1,5 +1,7 @@
 /** What the gates for clusters and HTTP APIs share: their host, the events they record, bodies and streams. */
+
 import type { Identity, Task } from "../../policies/task.ts";
+import { concat } from "../../wire/bytes.ts";
 import type { CastLine } from "../../wire/kubernetes/asciicast.ts";
 import type { Piece, Stars } from "../../wire/pieces.ts";
 import type { RequestHead } from "../../wire/requests.ts";
@@ -199,16 +201,4 @@ export function faultOf(error: unknown): {
   if (!(error instanceof ChannelError)) throw error;
   const gone = ["CONNECTOR_OFFLINE", "CONNECTOR_LOST"].includes(error.code);
   return { code: error.code, message: error.message, status: gone ? 503 : 502 };
-}
-
-/** One array of parts. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -3,8 +3,9 @@
  * when the client has taken it. A chunk's memory is given back at once, not when the runtime comes round to it: a
  * large list would leave all of itself behind.
  */
+
+import { concat } from "../../wire/bytes.ts";
 import { type ChannelAnswer, ChannelError, type RequestChannel } from "./request-channel.ts";
-import { concat } from "./requests.ts";
 
 /** Bytes that mean nothing to their reader, for an answer in which nothing happened for so long, milliseconds. */
 export interface Beat {

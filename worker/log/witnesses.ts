@@ -1,5 +1,7 @@
 /** Asks witnesses to cosign a checkpoint (C2SP tlog-witness, add-checkpoint). */
-import { concat, fromUtf8, parseCount, utf8 } from "../../wire/log/bytes.ts";
+
+import { concat } from "../../wire/bytes.ts";
+import { fromUtf8, parseCount, utf8 } from "../../wire/log/bytes.ts";
 import {
   formatSignatureLine,
   NOTE_COSIGNATURE,
@@ -52,7 +54,7 @@ export async function cosign(
   const lines = answers.flatMap((answer) =>
     answer.status === "fulfilled" && answer.value ? [answer.value] : [],
   );
-  return lines.length === 0 ? null : concat(checkpoint, ...lines.map(utf8));
+  return lines.length === 0 ? null : concat([checkpoint, ...lines.map(utf8)]);
 }
 
 async function cosignWith(

@@ -3,7 +3,7 @@
  * decision are most of the record and the same each time: they are written once.
  */
 import type { GateEvent } from "../../policies/postgres/gate.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
+import { concat } from "../../wire/bytes.ts";
 import type { Slab } from "../../wire/slab.ts";
 import { encodeControl, recordsSize } from "../../wire/tunnel.ts";
 
