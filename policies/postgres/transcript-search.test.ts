@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { concat } from "../../wire/bytes.ts";
 import { commandComplete, dataRow, readyForQuery, rowDescription } from "../../wire/postgres/backend.ts";
-import { concat } from "../../wire/postgres/cursor.ts";
 import { excerptOf, type FoundValue, ValueSearch } from "./transcript-search.ts";
 
 const columns = rowDescription([
