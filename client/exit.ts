@@ -10,6 +10,9 @@ export const exit = {
   pending: 5,
   unreachable: 6,
   integrity: 7,
+  /** Of `connect`, as shells have them: its command cannot be run, or is not there. */
+  notExecutable: 126,
+  notFound: 127,
   interrupted: 130,
 } as const;
 

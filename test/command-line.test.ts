@@ -32,6 +32,12 @@ const explain = [
   "select 1 from orders",
 ];
 
+/** Nobody is asked for what cannot be run: the edge that is not there is not noticed. */
+const connect = (program: string) => [
+  ...["connect", "orders-db", "--task", "t", "--edge", "http://127.0.0.1:9"],
+  ...["--token", file, "--", program],
+];
+
 describe("said in one sentence, with what to do", () => {
   test.each<[string, string[], Record<string, string>, number, RegExp]>([
     [
@@ -76,6 +82,30 @@ describe("said in one sentence, with what to do", () => {
       6,
       /\(ECONNREFUSED\) \(DATABASE_UNREACHABLE\)/,
     ],
+    [
+      "a program that is not there",
+      connect("no-such-program"),
+      {},
+      127,
+      /no-such-program is not installed \(COMMAND_NOT_FOUND\)/,
+    ],
+    [
+      "psql that is not there",
+      connect("psql"),
+      { PATH: nowhere },
+      127,
+      /psql is not installed .*\n +On Debian: apt install/,
+    ],
+    ["a path that is not there", connect(join(file, "x")), {}, 127, /\(COMMAND_NOT_FOUND\)/],
+    [
+      "a program that is not executable",
+      connect(file),
+      {},
+      126,
+      /file is not executable \(COMMAND_NOT_EXECUTABLE\)/,
+    ],
+    ["one of PATH that is not executable", connect("file"), { PATH: folder }, 126, /file is not executable/],
+    ["a folder", connect(folder), {}, 126, /is a folder \(COMMAND_NOT_EXECUTABLE\)/],
     [
       "no login for recordings",
       ["recording", "ls", "--edge", "http://127.0.0.1:9"],

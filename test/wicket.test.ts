@@ -321,7 +321,7 @@ describe("refusals come before anything starts, with reason, rule and exit code"
     });
     const missing = await system.wicket(connect("no-such-program"));
     expect(missing).toMatchObject({
-      code: 1,
+      code: 127,
       stderr: expect.stringContaining("no-such-program is not installed"),
     });
     expect((await system.wicket(["connect", "orders-db"])).code).toBe(2);

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { Command } from "commander";
 import { type Bridge, startBridge } from "../bridge/bridge.ts";
-import { exit, fail } from "../exit.ts";
+import { programFault, startFault } from "../program-file.ts";
 import { outJson, perform, say } from "../terminal.ts";
 import { admissionOf, askOf, type SessionOptions, withSessionOptions } from "./session-options.ts";
 
@@ -51,6 +51,9 @@ async function connect(
   const ask = askOf(resource, options);
   const listen = options.tcp || process.platform === "win32" ? 0 : "socket";
   const admission = admissionOf(options);
+  // Nobody is asked for approval, and no session begins, for what cannot be run.
+  const fault = programFault(program[0]!);
+  if (fault) throw fault;
   // Until the program runs, a signal ends this one by `exit`, which also removes the socket.
   const quit = (signal: NodeJS.Signals): never => process.exit(128 + constants.signals[signal]);
   for (const signal of SIGNALS) process.on(signal, quit);
@@ -93,12 +96,7 @@ function runProgram([file, ...args]: readonly string[], env: NodeJS.ProcessEnv):
     process.on("SIGINT", ignore);
     process.on("SIGTERM", pass);
     process.on("SIGHUP", pass);
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      const missing = error.code === "ENOENT";
-      const next = missing && file === "psql" ? "On Debian: apt install postgresql-client" : undefined;
-      const why = missing ? "is not installed" : `cannot be started (${error.code})`;
-      reject(fail(exit.failure, "COMMAND_NOT_FOUND", `${file} ${why}`, next));
-    });
+    child.once("error", (error: NodeJS.ErrnoException) => reject(startFault(file!, error)));
     child.once("exit", (code, signal) => {
       resolve(code ?? 128 + (signal ? (constants.signals[signal] ?? 0) : 0));
     });
