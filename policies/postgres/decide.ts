@@ -51,35 +51,53 @@ const MAX_CURSORS = 4096;
 /** A decider for one session: it remembers which cursors the session declared. */
 export function createDecider(options: DeciderOptions): StatementDecider {
   const world = new World(options.task, options.catalog, options.parser, !options.forShow);
-  const cacheSize = options.cacheSize ?? 500;
-  const cache = new Map<string, StatementDecision>();
+  const known = new Recent<StatementDecision>(options.cacheSize ?? 500);
+  // Texts that come once push out no others here.
+  const knownByShape = new Recent<StatementDecision>(200);
   const cursors = new Set<string>();
   const inFull = (text: string): StatementDecision => new Deciding(world, text, cursors).decide();
   const shaped = options.byShape === false ? null : new ShapedDecisions(options.parser, inFull);
 
   return {
     decide(text) {
-      // One that is made by its shape is not kept: texts that come once would push out those that come again.
-      const known = cache.get(text) ?? shaped?.decide(text);
-      if (known) return known;
+      const before = known.get(text) ?? knownByShape.get(text);
+      if (before) return before;
+      const ofShape = shaped?.decide(text);
+      if (ofShape) {
+        knownByShape.set(text, ofShape);
+        return ofShape;
+      }
       const tables = world.temporary.size;
       const decision = inFull(text);
       // What was refused may mean the new table now.
       if (world.temporary.size > tables) {
-        cache.clear();
+        known.clear();
+        knownByShape.clear();
         shaped?.clear();
       }
       // Whether a cursor is known changes during a session.
-      if (text.length <= MAX_CACHED_TEXT && decision.reason !== "CURSOR_UNKNOWN") {
-        if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!);
-        cache.set(text, decision);
-      }
+      if (text.length <= MAX_CACHED_TEXT && decision.reason !== "CURSOR_UNKNOWN") known.set(text, decision);
       return decision;
     },
     bound(portal) {
       remember(cursors, portal);
     },
   };
+}
+
+/** The last so many of what was set, by text. */
+class Recent<T> extends Map<string, T> {
+  readonly #most: number;
+
+  constructor(most: number) {
+    super();
+    this.#most = most;
+  }
+
+  override set(text: string, value: T): this {
+    if (this.size >= this.#most && !this.has(text)) this.delete(this.keys().next().value!);
+    return super.set(text, value);
+  }
 }
 
 function remember(cursors: Set<string>, name: string): void {

@@ -26,6 +26,14 @@ describe("the shape of a text", () => {
       "int8 12345678901",
       "int4 999999999",
     ]);
+    expect(literals("SELECT a -- it's 1\r\nFROM t /*é '*/ WHERE/**/id=-/*x*/1--")).toEqual([
+      "line -- it's 1",
+      "block /*é '*/",
+      "block /**/",
+      "block /*x*/",
+      "int4 1",
+      "line --",
+    ]);
     expect(literals(`INSERT INTO "T x" VALUES ($1, -7, '', 'ä😀')`)).toEqual([
       "int4 7",
       "string ''",
@@ -62,8 +70,10 @@ describe("the shape of a text", () => {
     ["a dollar-quoted string with a tag", "SELECT $x$'a'$x$"],
     ["a dollar in a name", "SELECT a$1, 1"],
     ["a parameter that runs into a word", "SELECT $1a, 1"],
-    ["a comment to the end of the line", "SELECT 1 -- 'x'"],
-    ["a block comment", "SELECT /* 'x' */ 1"],
+    ["a comment in a comment", "SELECT /* /* */ 1"],
+    ["a comment without an end", "SELECT 1 /* x"],
+    ["a string behind a string and a comment", "SELECT 'a' /* x */ 'b'"],
+    ["a string that goes on behind a comment", "SELECT 'a' -- x\n'b'"],
     ["letters outside of ASCII", "SELECT é FROM t WHERE id = 1"],
     ["a quoted name outside of ASCII", 'SELECT "é" FROM t WHERE id = 1'],
     ["a quoted name with a quote", 'SELECT "a""b" FROM t WHERE id = 1'],
@@ -163,6 +173,7 @@ describe("the grammar", () => {
     "SELECT sum(x) OVER (ORDER BY y ROWS 3 PRECEDING) FROM t TABLESAMPLE SYSTEM (5) REPEATABLE (1)",
     "SELECT JSON_VALUE(a, '$.b' RETURNING int DEFAULT 5 ON ERROR) FROM t FETCH FIRST 3 ROWS ONLY",
     "SELECT 1 UNION SELECT 2 ORDER BY 1; SELECT 3",
+    "SELECT a/*x*/+--y\n-/*z*/5 FROM t -- 'b'",
     "SET statement_timeout = 5",
     "SELECT x'1F', 1 FROM t",
   );

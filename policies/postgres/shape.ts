@@ -1,29 +1,32 @@
 /**
- * The shape of a text: the text with its plain literals taken out. Two texts of one shape differ in nothing but the
- * values of literals of the same kinds, so PostgreSQL's grammar gives them one tree but for those values
- * (PostgreSQL documentation, 4.1 "Lexical Structure"; standard_conforming_strings is on).
+ * The shape of a text: the text with its plain literals and comments taken out. Two texts of one shape differ in nothing
+ * but what comments say and the values of literals of the same kinds, so PostgreSQL's grammar gives them one tree but for
+ * those values (PostgreSQL documentation, 4.1 "Lexical Structure"; standard_conforming_strings is on).
  *
- * Only what is plain has a shape: ASCII outside of strings; words, quoted names, `$1`, operators and white space; whole
- * numbers, decimals and `'strings'` that stand apart. A text with a comment, a backslash, a prefixed or dollar-quoted
- * string, an exponent or a literal that could go on in the next line has none, and goes the long way.
+ * Only what is plain has a shape: ASCII outside of strings and comments; words, quoted names, `$1`, operators and white
+ * space; whole numbers, decimals and `'strings'` that stand apart; comments that are not nested. A text with a backslash
+ * in a string, a prefixed or dollar-quoted string, an exponent or a literal that could go on in the next line has none, and
+ * goes the long way.
  */
 
 /**
  * The kind of a literal is the type that the grammar and the server give it whatever its value: `int4` of at most nine
- * digits, `int8` of 11 to 18, `numeric` with a point, or an untyped string.
+ * digits, `int8` of 11 to 18, `numeric` with a point, or an untyped string. A comment is white space: `block` in stars,
+ * `line` to the end of its line.
  */
-export type LiteralKind = "int4" | "int8" | "numeric" | "string";
+export type LiteralKind = "int4" | "int8" | "numeric" | "string" | "block" | "line";
 
 export interface Literal {
   readonly kind: LiteralKind;
-  /** UTF-16 offsets in the text; `end` is exclusive. Quotes of a string belong to it. */
+  /** UTF-16 offsets in the text; `end` is exclusive. Quotes of a string and marks of a comment belong to it. */
   readonly start: number;
   readonly end: number;
 }
 
 export interface Shape {
-  /** The text in which each literal is a control character, which stands for its kind. */
+  /** The text in which each literal and comment is a control character, which stands for its kind. */
   readonly key: string;
+  /** In the order of the text, comments among them. */
   readonly literals: readonly Literal[];
 }
 
@@ -34,6 +37,7 @@ const MAX_TEXT = 16 * 1024;
 
 const MARKS: Readonly<Record<LiteralKind, string>> = {
   ...{ int4: "\u0001", int8: "\u0002", numeric: "\u0003", string: "\u0004" },
+  ...{ block: "\u0005", line: "\u0006" },
 };
 
 const SPACE = 1;
@@ -54,13 +58,15 @@ const QUOTE = 0x27;
 const DOUBLE_QUOTE = 0x22;
 const DOLLAR = 0x24;
 const DOT = 0x2e;
+const LF = 0x0a;
+const CR = 0x0d;
 const MINUS = 0x2d;
 const SLASH = 0x2f;
 const STAR = 0x2a;
 const AMPERSAND = 0x26;
 const ZERO = 0x30;
 
-/** The shape of a text; null when it has none, or no literal. */
+/** The shape of a text; null when it has none, or neither a literal nor a comment. */
 export function shapeOf(text: string): Shape | null {
   if (text.length > MAX_TEXT) return null;
   const literals: Literal[] = [];
@@ -70,6 +76,15 @@ export function shapeOf(text: string): Shape | null {
   let touches = false;
   for (let at = 0; at < text.length; ) {
     const code = text.charCodeAt(at);
+    const comment = commentAt(text, at, code);
+    if (comment === null) return null;
+    if (comment) {
+      if (literals.length >= MAX_LITERALS) return null;
+      literals.push(comment);
+      key += text.slice(copied, at) + MARKS[comment.kind];
+      at = copied = comment.end;
+      continue;
+    }
     const found = code === QUOTE ? stringAt(text, at) : isDigit(code) ? numberAt(text, at) : null;
     if (found) {
       if (touches || literals.length >= MAX_LITERALS || !standsApart(text, found)) return null;
@@ -98,10 +113,23 @@ function otherEnd(text: string, at: number, code: number): number {
     while (isWordPart(text.charCodeAt(end))) end++;
     return text.charCodeAt(end) === DOLLAR ? 0 : end;
   }
-  if (kind === SPACE) return at + 1;
-  const next = text.charCodeAt(at + 1);
-  const comment = (code === MINUS && next === MINUS) || (code === SLASH && next === STAR);
-  return kind === PLAIN && !comment ? at + 1 : 0;
+  return kind === SPACE || kind === PLAIN ? at + 1 : 0;
+}
+
+/**
+ * The comment that begins here; undefined where none does, null when it has no end or another one in it. It may say
+ * anything but what ends it.
+ */
+function commentAt(text: string, start: number, code: number): Literal | null | undefined {
+  if (code === MINUS && text.charCodeAt(start + 1) === MINUS) {
+    let end = start + 2;
+    while (end < text.length && text.charCodeAt(end) !== LF && text.charCodeAt(end) !== CR) end++;
+    return { kind: "line", start, end };
+  }
+  if (code !== SLASH || text.charCodeAt(start + 1) !== STAR) return undefined;
+  const end = text.indexOf("*/", start + 2);
+  const nested = text.indexOf("/*", start + 2);
+  return end < 0 || (nested >= 0 && nested < end) ? null : { kind: "block", start, end: end + 2 };
 }
 
 /** `"Name"` without a quote or anything but ASCII in it, and no `U&` before it. */

@@ -62,6 +62,7 @@ describe("texts of one shape", () => {
     "UPDATE orders SET status = 'x{n}' WHERE id = {n}",
     "UPDATE customers SET email = 'x{n}@example.com' WHERE id = -{n}",
     "DELETE FROM orders WHERE id BETWEEN {n} AND {n} + 10",
+    "/* trace {n} */ SELECT id FROM orders /*it's {n}*/ WHERE id = 1 -- {n} = 'x'",
     "SELECT 1.5 * {n}; SELECT status LIKE 'a{n}' FROM orders",
   ])("are parsed no more from the third on: %s", (form) => {
     const { decide } = decider();

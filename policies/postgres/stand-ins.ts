@@ -37,20 +37,33 @@ export function withStandIns(
   return { text: out + text.slice(at), standIns, starts };
 }
 
-/** The n-th stand-in of a kind: all are of one length, and none is a part of another one. */
+/** The n-th stand-in of a kind, without quotes: all are of one length, and none is a part of another one. */
 function standIn(kind: LiteralKind, n: number): string {
   const number = 70_000_000 + n;
-  if (kind === "int4") return `4${number}`;
-  if (kind === "int8") return `8${number}00008`;
-  return kind === "numeric" ? `6${number}.6` : `wicket${number}shape`;
+  switch (kind) {
+    case "int4":
+      return `4${number}`;
+    case "int8":
+      return `8${number}00008`;
+    case "numeric":
+      return `6${number}.6`;
+    case "string":
+      return `wicket${number}shape`;
+    case "block":
+      return `/*wicket${number}block*/`;
+    case "line":
+      return `--wicket${number}line`;
+  }
 }
+
+const STAND_INS = /'wicket\d{8}shape'|\/\*wicket\d{8}block\*\/|--wicket\d{8}line|[468]\d{8}(?:00008|\.6)?/g;
 
 /** A text cut at the stand-ins in it, each with the quotes that belong to it. */
 export function cutAt(text: string, standIns: ReadonlyMap<string, number>): Cut {
   const pieces: string[] = [];
   const slots: number[] = [];
   let at = 0;
-  for (const match of text.matchAll(/'wicket\d{8}shape'|[468]\d{8}(?:00008|\.6)?/g)) {
+  for (const match of text.matchAll(STAND_INS)) {
     const found = standIns.get(match[0].replaceAll("'", ""));
     if (found === undefined) continue;
     pieces.push(text.slice(at, match.index));

@@ -1,6 +1,6 @@
 /**
  * Which literals of a text may have any value without a decision being another one: operands, values of VALUES and SET,
- * and limits. All others may say what is done and not to what: arguments of functions (`set_config`, `nextval`), positions
+ * limits, and what comments say. All others may say what is done and not to what: arguments of functions (`set_config`, `nextval`), positions
  * in ORDER BY and GROUP BY, lengths of types, constants of a select list.
  */
 import type { Parser } from "./parser.ts";
@@ -36,7 +36,9 @@ export function varyingLiterals(parser: Parser, text: string, shape: Shape): rea
   if (!statements.every(({ stmt }) => DATA.has(typeOf(stmt) ?? ""))) return none;
   const places = new Places();
   places.look(statements);
-  return made.starts.map((start) => {
+  return made.starts.map((start, index) => {
+    const { kind } = shape.literals[index]!;
+    if (kind === "block" || kind === "line") return true;
     // A negative number's place is its sign's.
     const sign = /-[ \t\n\r]*$/.exec(made.text!.slice(0, start))?.index;
     return places.varies(start) || (sign !== undefined && places.varies(sign));

@@ -15,10 +15,21 @@ export function statement(n: number): string {
   return text.padEnd(300, ".").slice(0, 300);
 }
 
+/** By a decider that takes nothing from texts of the same shape. */
 export function cold(decider: StatementDecider, count: number, round: number): Measured {
   let allowed = 0;
   for (let i = 0; i < count; i++) {
     if (decider.decide(statement((round + 2) * 100_000 + i)).effect === "allow") allowed += 1;
+  }
+  return { count, allowed };
+}
+
+/** The statement with another value and another comment each time. */
+export function shaped(decider: StatementDecider, count: number, round: number): Measured {
+  let allowed = 0;
+  for (let i = 0; i < count; i++) {
+    const text = statement(i).replace("BETWEEN 1 AND 100", `BETWEEN ${i} AND ${(round + 2) * 1_000_000 + i}`);
+    if (decider.decide(text).effect === "allow") allowed += 1;
   }
   return { count, allowed };
 }

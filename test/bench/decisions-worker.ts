@@ -4,29 +4,32 @@ import { createDecider } from "../../policies/postgres/decide.ts";
 import type { StatementDecider } from "../../policies/postgres/decision.ts";
 import { createParser, type ParserFactory } from "../../policies/postgres/parser.ts";
 import type { Task } from "../../policies/task.ts";
-import { cold, known } from "./decisions-loop.ts";
+import { cold, known, shaped } from "./decisions-loop.ts";
 
 interface Env {
   TASK: Task;
   CATALOG: Catalog;
 }
 
-let decider: StatementDecider | null = null;
+let deciders: { readonly inFull: StatementDecider; readonly byShape: StatementDecider } | null = null;
 
-async function createOnce({ TASK: task, CATALOG: catalog }: Env): Promise<StatementDecider> {
+async function createOnce({ TASK: task, CATALOG: catalog }: Env) {
   const { default: module } = (await import("./libpg-query.wasm")) as { default: WebAssembly.Module };
   const { default: factory } = (await import("../../build/parser/libpg-query.js")) as {
     default: ParserFactory;
   };
-  return createDecider({ task, catalog, parser: createParser(module, factory) });
+  const made = { task, catalog, parser: createParser(module, factory) };
+  return { inFull: createDecider({ ...made, byShape: false }), byShape: createDecider(made) };
 }
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
-    decider ??= await createOnce(env);
+    deciders ??= await createOnce(env);
     const count = Number(searchParams.get("count"));
-    const run = pathname === "/cold" ? cold : known;
-    return Response.json(run(decider, count, Number(searchParams.get("round"))));
+    const round = Number(searchParams.get("round"));
+    if (pathname === "/cold") return Response.json(cold(deciders.inFull, count, round));
+    const run = pathname === "/shaped" ? shaped : known;
+    return Response.json(run(deciders.byShape, count, round));
   },
 };

@@ -43,7 +43,9 @@ export async function sql(lab: Lab): Promise<Report> {
       rounds: 3,
       unit: "statements",
       measure: (way) =>
-        rate(clients[way], SLICE_MS, (n) => simple(`${ONE.replace("$1", rowId(n))} -- ${fresh++}`)),
+        rate(clients[way], SLICE_MS, (n) =>
+          simple(ONE.replace("$1", rowId(n)).replace("accounts", `accounts AS a${fresh++}`)),
+        ),
     },
     {
       name: "a result of a million rows",

@@ -15,6 +15,8 @@ const STRINGS = [
   "%_%",
 ];
 
+const COMMENTS = ["", " it's", " = ; $1", "é 'x", " SELECT 1 FROM secrets", "-", "--", "* $$ \\"];
+
 /** The text with other values for those of its literals that `may` vary, of the same kinds; null when it has no shape. */
 export function varied(text: string, n: number, may: readonly boolean[] | null = null): string | null {
   const shape = shapeOf(text);
@@ -32,6 +34,8 @@ export function varied(text: string, n: number, may: readonly boolean[] | null =
 
 function otherValue(kind: Literal["kind"], n: number): string {
   if (kind === "string") return `'${STRINGS[n % STRINGS.length]!}'`;
+  if (kind === "block") return `/*${COMMENTS[n % COMMENTS.length]!}*/`;
+  if (kind === "line") return `--${COMMENTS[n % COMMENTS.length]!}`;
   if (kind === "numeric") return `${n % 3}.${n}5`;
   return kind === "int8"
     ? String(10_000_000_000 + n ** 5)
