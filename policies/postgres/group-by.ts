@@ -34,6 +34,7 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
   const keyed = items.filter((item) => item.view && hasVisibleKey(item));
   if (keyed.length === 0) return;
   const targets = list(select["targetList"]);
+  const from = list(select["fromClause"]);
   const simple = groups.flatMap((node, index) => {
     const parts = groupedColumn(node, targets, items);
     return parts ? [{ index, parts, at: location((node as Wrapped)[typeOf(node)!]!) }] : [];
@@ -49,7 +50,7 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
   for (const item of keyed) {
     const columns = [...simple.map(({ parts }) => parts), ...everywhere];
     const grouped = new Set(
-      columns.filter((parts) => means(item, parts, items)).map((parts) => parts.at(-1)!),
+      columns.filter((parts) => means(item, parts, items, from)).map((parts) => parts.at(-1)!),
     );
     if (!item.view!.relation.primaryKey.every((column) => grouped.has(column))) continue;
     for (const name of usedColumns(select, item, items)) {
@@ -110,12 +111,34 @@ function groupedColumn(node: unknown, targets: readonly unknown[], items: readon
   return parts;
 }
 
-function means(item: Item, parts: readonly string[], items: readonly Item[]): boolean {
+function means(
+  item: Item,
+  parts: readonly string[],
+  items: readonly Item[],
+  from: readonly unknown[],
+): boolean {
   const name = parts.at(-1)!;
   if (!item.columns?.has(name)) return false;
-  return parts.length === 1
-    ? items.filter((other) => other.columns?.has(name)).length === 1
-    : qualifies(item, parts);
+  if (parts.length > 1) return qualifies(item, parts);
+  if (items.filter((other) => other.columns?.has(name)).length === 1) return true;
+  const owners = from.map((node) => mergedOwner(node, name, items)).filter((owner) => owner !== null);
+  return owners.length === 1 && owners[0] === item;
+}
+
+/** The item whose column the merged one of JOIN … USING is: that of the side which no NULLs are added to (buildMergedJoinVar). */
+function mergedOwner(node: unknown, column: string, items: readonly Item[]): Item | null {
+  const join = as(node, "JoinExpr");
+  if (!join) {
+    const range = as(node, typeOf(node) ?? "");
+    const alias = range?.["alias"] as Fields | undefined;
+    const found = items.filter((item) => item.name === (alias?.["aliasname"] ?? range?.["relname"]));
+    return found.length === 1 && found[0]!.columns?.has(column) ? found[0]! : null;
+  }
+  const sides = [join["larg"], join["rarg"]].map((side) => mergedOwner(side, column, items));
+  if (join["alias"] || join["isNatural"] || join["jointype"] === "JOIN_FULL") return null;
+  const using = list(join["usingClause"]).some((name) => text(name) === column);
+  if (!using) return sides[0] && sides[1] ? null : (sides[0] ?? sides[1]!);
+  return join["jointype"] === "JOIN_RIGHT" ? sides[1]! : sides[0]!;
 }
 
 /** Columns of the item that are used outside of aggregates, in the view's order; "" for the whole row. */

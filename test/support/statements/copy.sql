@@ -549,3 +549,7 @@ SELECT * FROM json_each_text((SELECT row_to_json(c) FROM customers c WHERE id = 
 SELECT f.* FROM customers c CROSS JOIN LATERAL ROWS FROM (json_each(to_json(c)) , generate_series(1,2)) f WHERE c.id = 1
 SELECT id, (ARRAY[email, ssn])[id % 2 + 1] FROM customers WHERE id < 3 ORDER BY id
 SELECT email::bytea, ssn::"char", convert_from(email::bytea, 'UTF8') FROM customers WHERE id = 1
+SELECT id, c.country, c.email, count(o.total) FROM customers c LEFT JOIN (SELECT customer_id AS id, total FROM orders) o USING (id) GROUP BY id ORDER BY id LIMIT 5
+SELECT id, c.country, count(*) FROM (SELECT customer_id AS id FROM orders) o RIGHT JOIN customers c USING (id) GROUP BY id ORDER BY id LIMIT 5
+SELECT id, c.country FROM customers c FULL JOIN (SELECT customer_id AS id FROM orders) o USING (id) GROUP BY id
+SELECT id, c.country FROM (customers c JOIN (VALUES (1), (2)) v(id) USING (id)) JOIN (VALUES (1)) w(id) USING (id) GROUP BY id
