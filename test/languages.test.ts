@@ -43,6 +43,7 @@ const programs: readonly Program[] = [
     "python3-sqlalchemy python3-psycopg2",
     "sqlalchemy, psycopg2",
   ),
+  pythonProgram("Django", "django_steps.py", "python3-django python3-psycopg2", "django, psycopg2"),
   pythonProgram(
     "psqlodbc",
     "odbc_steps.py",

@@ -2,11 +2,13 @@
  * A session that a pool puts back, through the whole system: what the client asked for at its start holds again, and the
  * recording shows each result with its own statement.
  */
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../client/dev/ports.ts";
 import { type System, startSystem } from "./support/system.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wicket-pools-"));
@@ -76,3 +78,63 @@ test("P19 DISCARD ALL, advisory locks and the recording of them", async () => {
     ["select 42 as answer", [["42"]]],
   ]);
 });
+
+const bouncer = spawnSync("pgbouncer", ["--version"], { stdio: "ignore" }).status === 0;
+if (!bouncer) console.warn("pgbouncer is not installed here and not tried (apt install pgbouncer)");
+
+test.skipIf(!bouncer)(
+  "P19 pgbouncer: one session for two clients, by transaction, and nothing passes over",
+  async () => {
+    const { host, port, user, password, database } = new pg.Client(
+      (await system.proxy(["orders-db", "--task", "pooled"])).url,
+    );
+    const local = await freePort();
+    const config = join(folder, "pgbouncer.ini");
+    writeFileSync(
+      config,
+      `[databases]
+orders = host=${host} port=${port} dbname=${database} user=${user} password=${String(password)}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${local}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 1
+server_reset_query = DISCARD ALL
+server_reset_query_always = 1
+server_check_delay = 0
+`,
+    );
+    chmodSync(folder, 0o755);
+    const root = process.getuid?.() === 0 ? ["-u", "nobody"] : [];
+    const program = spawn("pgbouncer", [...root, config], { stdio: "ignore" });
+    try {
+      const open = (name: string) =>
+        system.until(async () => {
+          const client = new pg.Client({
+            ...{ host: "127.0.0.1", port: local, user: "x", database: "orders", application_name: name },
+          });
+          client.on("error", () => {});
+          return client.connect().then(
+            () => client,
+            () => null,
+          );
+        }, "pgbouncer");
+      const [one, two] = [await open("one"), await open("two")];
+      const shown = async (client: pg.Client, text: string) =>
+        Object.values((await client.query(text)).rows[0]);
+      expect(await shown(one, "select count(*) > 0 as some from orders")).toEqual([true]);
+      await one.query("begin; set timezone = 'Asia/Tokyo'; commit");
+      expect(await shown(two, "show timezone")).not.toEqual(["Asia/Tokyo"]);
+      expect(await shown(one, "show application_name")).toEqual(["one"]);
+      expect(await shown(two, "show application_name")).toEqual(["two"]);
+      await expect(two.query("select * from customers")).rejects.toMatchObject({ code: "42501" });
+      expect(await shown(two, "select 41 + 1 as n")).toEqual([42]);
+      await one.end();
+      await two.end();
+    } finally {
+      program.kill();
+    }
+  },
+);
