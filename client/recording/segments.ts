@@ -7,6 +7,7 @@ import {
   ChainVerifier,
   digestOf,
   isSealed,
+  readElided,
   readSegmentHeader,
   SealedChain,
   type Segment,
@@ -38,6 +39,18 @@ export interface Examined {
   readonly broken: boolean;
   /** Of a sealed recording. */
   readonly sealed: Sealed | null;
+  /** Messages from the database of which only the hash is recorded, as far as entries were read. */
+  readonly leftOut: number;
+  /** What the connector noted when it opened the session; null when nothing was read of it. */
+  readonly opened: OpenedNote | null;
+}
+
+/** What the connector was asked to open. */
+export interface OpenedNote {
+  readonly resource: unknown;
+  readonly task: unknown;
+  /** The task's. */
+  readonly digest: unknown;
 }
 
 /** What is known of what is sealed. */
@@ -110,6 +123,8 @@ export async function examineSegments(
     problem: problems.length === 0 ? null : told(problems).join("; "),
     broken,
     sealed: walk?.sealed(broken) ?? null,
+    leftOut: walk?.leftOut ?? 0,
+    opened: walk?.opened ?? null,
   };
 }
 
@@ -123,6 +138,8 @@ class Walk {
   /** Why the entries of a sealed recording were not read, or what is wrong with them. */
   #unread: string | null = null;
   #wrong: string | null = null;
+  leftOut = 0;
+  opened: OpenedNote | null = null;
 
   constructor(session: string, sealed: boolean, wanted: Wanted) {
     this.session = session;
@@ -156,7 +173,11 @@ class Walk {
     const step = this.#entries.next(bytes);
     if (!step.ok) return step;
     if (!this.#stored) this.#header = step.header;
-    for (const { kind, bytes: message } of step.entries) this.#at.add(kind, message);
+    for (const { kind, bytes: message } of step.entries) {
+      this.#at.add(kind, message);
+      if (kind === "elided" && readElided(message)?.kind === "backend") this.leftOut += 1;
+      else if (kind === "note") this.opened ??= openedNote(message);
+    }
     return step;
   }
 
@@ -184,6 +205,16 @@ class Walk {
     if (this.#wrong !== null) return { to, contents: "wrong", detail: this.#wrong };
     const unread = this.#unread ?? (broken ? "the segments are not whole" : null);
     return { to, contents: unread === null ? "read" : "unread", detail: unread ?? "" };
+  }
+}
+
+function openedNote(bytes: Uint8Array): OpenedNote | null {
+  try {
+    const note = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown> | null;
+    if (note?.["t"] !== "opened") return null;
+    return { resource: note["resource"], task: note["task"], digest: note["digest"] };
+  } catch {
+    return null;
   }
 }
 

@@ -18,6 +18,7 @@ import { formatProof } from "../../wire/log/proof.ts";
 import { connectorKeyName, signStatement } from "../../wire/log/statement.ts";
 import { TreeEdge } from "../../wire/log/tile.ts";
 import { elide, type SealedSegment, SegmentWriter, digestOf as segmentDigest } from "../../wire/recording.ts";
+import { INLINE } from "../../wire/recording-roots.ts";
 import { type AuditorKey, sealSegment } from "../../wire/recording-seal.ts";
 import { type BundleFiles, logFile, openBundle, openedFile, segmentFile } from "./bundle.ts";
 import { trustedKeys } from "./proven-entries.ts";
@@ -38,17 +39,44 @@ export async function newSigner(
 export const taskBody = { name: "refund-investigation", version: 1, rules: [] };
 const task = { name: taskBody.name, digest: digestOf(taskBody) };
 
-/** A recording of `count` segments, each with a statement and two result frames; of 0, a note and the end. */
-export function record(session: string, count: number, salt = "", reason = "CLIENT_CLOSED") {
+/**
+ * A recording of `count` segments, each with a statement and two result frames; of 0, a note and the end. A frame with
+ * a secret is left out; with `leaveOut` the second result frame of each segment is, too. Frames that are `large` count
+ * in the roots by their hash.
+ */
+export function record(
+  session: string,
+  count: number,
+  salt = "",
+  reason = "CLIENT_CLOSED",
+  {
+    leaveOut = false,
+    large = false,
+    opened = { resource: "orders-db", task: task.name, digest: task.digest },
+  } = {},
+) {
   const writer = new SegmentWriter(session);
   const sealed: SealedSegment[] = [];
   for (let n = 0; n < count; n++) {
     const at = 1_790_000_000_000 + n * 1000;
     writer.add({ kind: "event", at, bytes: utf8(`{"t":"statement","n":${n}${salt}}`) });
-    writer.add({ kind: "frontend", at, bytes: utf8(`Q select ${n}`) });
+    const [sent, ended] = [
+      utf8(`Q select ${n}`),
+      utf8(`C ${n}${large || leaveOut ? "x".repeat(INLINE) : ""}`),
+    ];
+    writer.add(
+      n === 2
+        ? { kind: "elided", at, bytes: elide("frontend", sent) }
+        : { kind: "frontend", at, bytes: sent },
+    );
     writer.add({ kind: "backend", at: at + 1, bytes: utf8(`D row ${n}`) });
-    writer.add({ kind: "elided", at: at + 2, bytes: elide("backend", utf8(`C ${n}`)) });
-    writer.add({ kind: "note", at: at + 3, bytes: utf8('{"note":"x"}') });
+    writer.add(
+      leaveOut
+        ? { kind: "elided", at: at + 2, bytes: elide("backend", ended) }
+        : { kind: "backend", at: at + 2, bytes: ended },
+    );
+    const note = n === 0 ? { t: "opened", ...opened } : { note: "x" };
+    writer.add({ kind: "note", at: at + 3, bytes: utf8(JSON.stringify(note)) });
     sealed.push(writer.seal(at + 3, n === count - 1 ? { reason } : undefined));
   }
   if (count === 0) {
@@ -74,6 +102,13 @@ export interface MadeOptions {
   readonly count?: number;
   /** In the last segment. */
   readonly reason?: string;
+  readonly record?: Parameters<typeof record>[4];
+  /** What the log says of the stored recording in an entry of its own, number 6; true: what was stored. */
+  readonly complete?: true | { readonly segments: number; readonly last: string };
+  /** Entries under a checkpoint that no witness has seen. */
+  readonly uncosigned?: readonly number[];
+  /** Other facts of the start. */
+  readonly facts?: Partial<Extract<LogEntry, { type: "session.start" }>>;
   readonly start?: Partial<Extract<LogEntry, { type: "session.start" }>["recording"]>;
   readonly auditors?: readonly AuditorKey[];
   /** With a copy that an auditor opened. */
@@ -91,7 +126,7 @@ export async function bundleOf(
   progress: Extract<LogEntry, { type: "session.progress" }>["roots"] | null = null,
   options: MadeOptions = {},
 ): Promise<Files> {
-  const recording = record(session, options.count ?? 6, salt, options.reason);
+  const recording = record(session, options.count ?? 6, salt, options.reason, options.record);
   const stored = await storedForms(options.segments ?? recording.sealed, options.auditors ?? []);
   const last = { digest: segmentDigest(stored.at(-1)!) };
   const statement = await signStatement(
@@ -113,6 +148,7 @@ export async function bundleOf(
     reason: "INC-7",
     approvals: [],
     recording: { level: "full", durability: "batched", onFailure: "terminate", ...options.start },
+    ...options.facts,
   };
   const end: LogEntry = {
     v: 1,
@@ -135,7 +171,15 @@ export async function bundleOf(
   const word: LogEntry = progress
     ? { v: 1, type: "session.progress", time: 1_790_000_005_000, session, roots: progress }
     : filler(4);
-  const entries = [filler(0), filler(1), start, filler(3), word, end, filler(6)].map((e) => encodeEntry(e)!);
+  const named = { segments: recording.sealed.length, last: last.digest };
+  const { complete, uncosigned = [] } = options;
+  const whole: LogEntry = {
+    ...{ v: 1, type: "recording.complete", time: 1_790_000_009_500, session, connector: statement },
+    recording: complete === true || complete === undefined ? named : complete,
+  };
+  const sixth = complete ? whole : filler(6);
+  const entries = [filler(0), filler(1), start, filler(3), word, end, sixth].map((e) => encodeEntry(e)!);
+  const which = [2, ...(progress ? [4] : []), 5, ...(complete ? [6] : [])];
   const files: Files = new Map([
     ["manifest.json", utf8("{}")],
     ["README.txt", utf8("read me")],
@@ -144,7 +188,7 @@ export async function bundleOf(
   for (const [sequence, bytes] of stored.entries()) files.set(segmentFile(sequence), bytes);
   for (const { sequence, bytes } of options.opened ? recording.sealed : [])
     files.set(openedFile(sequence), bytes);
-  for (const [index, proof] of await prove(entries, progress ? [2, 4, 5] : [2, 5], by)) {
+  for (const [index, proof] of await prove(entries, which, by, uncosigned)) {
     files.set(logFile(index, "entry"), entries[index]!);
     files.set(logFile(index, "tlog-proof"), proof);
   }
@@ -165,7 +209,12 @@ async function storedForms(
   return stored;
 }
 
-async function prove(entries: Uint8Array[], which: number[], by: Parties): Promise<[number, Uint8Array][]> {
+async function prove(
+  entries: Uint8Array[],
+  which: number[],
+  by: Parties,
+  uncosigned: readonly number[],
+): Promise<[number, Uint8Array][]> {
   const edge = new TreeEdge();
   const leaves = entries.map(hashLeaf);
   for (const leaf of leaves) edge.append(leaf);
@@ -182,7 +231,8 @@ async function prove(entries: Uint8Array[], which: number[], by: Parties): Promi
   const checkpoint = new Uint8Array([...bare, ...utf8(formatSignatureLine(cosignature))]);
   return which.map((index) => {
     const hashes = proofFrom(inclusionRanges(index, entries.length)!, hashOf);
-    return [index, formatProof({ index, hashes, checkpoint, extra: null })];
+    const under = uncosigned.includes(index) ? bare : checkpoint;
+    return [index, formatProof({ index, hashes, checkpoint: under, extra: null })];
   });
 }
 

@@ -37,6 +37,7 @@ describe("a genuine recording", () => {
       ["session end", "PASS"],
       ["edge's root", "PASS"],
       ["completeness", "PASS"],
+      ["recording level", "PASS"],
       ["connector's statement", "PASS"],
       ["witness cosignature", "PASS"],
       ["task digest", "PASS"],

@@ -30,6 +30,7 @@ export interface Check {
     | "edge's root"
     | "completeness"
     | "sealing"
+    | "recording level"
     | "connector's statement"
     | "witness cosignature"
     | "task digest";
@@ -41,7 +42,7 @@ export interface Check {
 export interface Report {
   /** No check failed. */
   readonly ok: boolean;
-  /** Nothing failed, and every message that the edge counted is there. */
+  /** Nothing failed, and every message that the edge counted is known to be there. */
   readonly complete: boolean;
   /** From the log's own entry, if that is proven. */
   readonly session: string | null;
@@ -102,8 +103,16 @@ export async function verifyRecording(
   check("checkpoint signature", log.signature, `signed by ${log.origin}`);
   check("inclusion in the log", log.inclusion, `${log.entries.length} entries are in the signed log`);
   check("session start", startProblem(starts, start, examined, log), describeStart(start));
-  check("session end", endProblem(ends, log.entries, session, examined), end ? `ended with ${end.code}` : "");
-  if (progress.length > 0) hold("session progress", holdProgress(progress, examined, gap !== null));
+  check(
+    "session end",
+    endProblem(ends, log.entries, about, session, examined),
+    end ? `ended with ${end.code}` : "",
+  );
+  const words = end?.words ?? 0;
+  if (progress.length < words) {
+    const fault = `the edge put ${words} words about the session into the log, the bundle has ${progress.length}`;
+    check("session progress", `${fault}: some were left out`, "");
+  } else if (progress.length > 0) hold("session progress", holdProgress(progress, examined, gap !== null));
   hold("edge's root", held);
   if (held.fault === null && "gap" in held) {
     if (gap === null) check("completeness", null, "every message that the edge counted is there");
@@ -112,9 +121,12 @@ export async function verifyRecording(
     skip("completeness", "how many messages the edge sent after its last word is not known");
   }
   checkSealing(examined, start, check, skip);
+  checkLevel(examined, start, check, skip);
 
   const statement = await connectorStatement(bundle, about, start, keys);
-  const stated = statement.ok ? statementProblem(statement.statement, examined, session) : statement.message;
+  const stated = statement.ok
+    ? (statementProblem(statement.statement, examined, session) ?? openedProblem(examined, start))
+    : statement.message;
   check("connector's statement", stated, start ? `signed by ${start.connector.name}: the same messages` : "");
 
   if (keys.witnesses.length === 0) {
@@ -123,12 +135,10 @@ export async function verifyRecording(
       "no witness's key was given: whoever runs the log could show another log elsewhere",
     );
   } else {
-    const needed = about.filter(
-      (one) => one.entry.type === "session.start" || one.entry.type === "session.end",
-    );
-    const bare = needed.filter((one) => one.cosignedBy.length === 0);
+    // Each of them: what is not cosigned could stand in another log than the rest.
+    const bare = about.filter((one) => one.cosignedBy.length === 0);
     const problem =
-      needed.length === 0
+      about.length === 0
         ? "the log's entries are not proven"
         : bare.length > 0
           ? `no given witness has cosigned the checkpoint of entry ${bare.map((one) => one.index).join(", ")}`
@@ -136,7 +146,7 @@ export async function verifyRecording(
     check(
       "witness cosignature",
       problem,
-      `by ${[...new Set(needed.flatMap((one) => one.cosignedBy))].join(", ")}`,
+      `by ${[...new Set(about.flatMap((one) => one.cosignedBy))].join(", ")}`,
     );
   }
 
@@ -157,7 +167,8 @@ export async function verifyRecording(
     detail: faults ?? "every file reads",
   });
   const ok = checks.every((one) => one.verdict !== "FAIL");
-  return { ok, complete: ok && gap === null, session, checks };
+  const complete = ok && checks.some((one) => one.property === "completeness" && one.verdict === "PASS");
+  return { ok, complete, session, checks };
 }
 
 /** Only of recordings that are sealed, or should be. */
@@ -180,6 +191,37 @@ function checkSealing(
     const only = "that its entries have the roots that it states, an auditor's key shows (--key-file)";
     skip("sealing", `${to}; what is stored was checked without a key: ${only}; ${sealed.detail}`);
   }
+}
+
+/** Whether rows are left out that the task wants recorded: their hashes alone have the right roots too. */
+function checkLevel(
+  { leftOut, sealed, segments }: Examined,
+  start: SessionStart | null,
+  check: (property: "recording level", problem: string | null, fine: string) => void,
+  skip: (property: "recording level", detail: string) => void,
+): void {
+  if (!start || segments === 0) return;
+  const { level } = start.recording;
+  if (sealed && sealed.contents !== "read") {
+    skip("recording level", `the task records at level ${level}; what is sealed was not read`);
+  } else if (level === "statements") {
+    check("recording level", null, "statements: rows are left out, as the task says");
+  } else {
+    const problem = `${leftOut} messages from the database are left out of the segments, and the task records them`;
+    check(
+      "recording level",
+      leftOut > 0 ? problem : null,
+      `${level}: no message from the database is left out`,
+    );
+  }
+}
+
+/** Whether the connector noted another task than the log says; a recording without such a note says nothing. */
+function openedProblem({ opened }: Examined, start: SessionStart | null): string | null {
+  if (!opened || !start) return null;
+  const { task, resource } = start;
+  if (opened.task === task.name && opened.digest === task.digest && opened.resource === resource) return null;
+  return `the connector opened task ${String(opened.task)} on ${String(opened.resource)}, the log says ${task.name} on ${resource}${opened.task === task.name && opened.resource === resource ? ", in another version" : ""}`;
 }
 
 function startProblem(
@@ -209,6 +251,7 @@ function describeStart(start: SessionStart | null): string {
 function endProblem(
   ends: readonly ProvenEntry[],
   all: readonly ProvenEntry[],
+  about: readonly ProvenEntry[],
   session: string | null,
   examined: Examined,
 ): string | null {
@@ -217,10 +260,16 @@ function endProblem(
   if (ends.length !== 1 || ends[0]!.entry.type !== "session.end") {
     return "the log's entry of the end is missing: the session was open, or its end was left out";
   }
-  const stored =
-    ends[0]!.entry.recording ??
-    all.flatMap((one) => (one.entry.type === "recording.complete" ? [one.entry.recording] : []))[0];
-  if (!stored) return null;
+  const named = about.flatMap(({ entry }) =>
+    (entry.type === "session.end" || entry.type === "recording.complete") && entry.recording
+      ? [entry.recording]
+      : [],
+  );
+  const [stored] = named;
+  if (!stored)
+    return "the log does not say which recording was stored: it is not whole, or the entry was left out";
+  if (named.some((one) => one.segments !== stored.segments || one.last !== stored.last))
+    return "the log names two recordings of the session";
   if (stored.segments !== examined.segments) {
     const said = `the log says ${stored.segments} segments, the bundle has ${examined.segments}`;
     const missing = stored.segments - examined.segments;

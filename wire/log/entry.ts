@@ -64,6 +64,8 @@ const sessionEnd = v.strictObject({
    * those from it that the edge had received when it sent that statement.
    */
   answered: v.optional(roots),
+  /** How many `session.progress` entries of the session are in the log, so that none can be left out. */
+  words: v.optional(count),
   /** The stored recording as the edge verified it; null when it was not complete when the session was closed. */
   recording: v.nullable(v.strictObject({ segments: count, last: digest })),
   /** The connector's signed statement about its recording (a note); null when it never came. */

@@ -41,9 +41,16 @@ export type OpenedStatement =
 const HEADER = "wicketgate recording v1";
 const DIGEST = /^[0-9a-f]{64}$/;
 
+const KEY_NAME = "wicketgate/connector/";
+
 /** The name of a connector's key in notes. */
 export function connectorKeyName(connector: string): string {
-  return `wicketgate/connector/${encodeURIComponent(connector)}`;
+  return `${KEY_NAME}${encodeURIComponent(connector)}`;
+}
+
+/** Whether a key is a connector's, by its name: no log and no witness is called so. */
+export function isConnectorKeyName(name: string): boolean {
+  return name.startsWith(KEY_NAME);
 }
 
 /** The verifier of a connector's statements from its raw 32-byte public key; null for a bad key. */

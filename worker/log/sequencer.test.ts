@@ -57,6 +57,24 @@ describe("the sequencer", () => {
       await expectWhole(log, bucket, 1);
     }));
 
+  test("R2 the end of a session says how many of the edge's words are in the log, and no word comes after it", () =>
+    withStorage(async (start) => {
+      const log = start(new MemoryBucket());
+      const side = { entries: 0, root: "00".repeat(32) };
+      const about = { v: 1, session: "s_3", time: 1, roots: { frontend: side, backend: side } } as const;
+      const word = { ...about, type: "session.progress" } as const;
+      await log.appendEntry(word);
+      await log.appendEntry({ ...word, time: 2 });
+      const more = { code: "CLIENT_CLOSED", recording: null, connector: null };
+      const end = { ...about, ...more, type: "session.end" } as const;
+      expect(await log.appendEntry(end)).toEqual({ ok: true, index: 2 });
+      expect(await log.appendEntry({ ...word, time: 3 })).toMatchObject({ code: "ENTRY_EXISTS" });
+      // The same end again is the same entry.
+      expect(await log.appendEntry(end)).toEqual({ ok: true, index: 2 });
+      const proven = await log.proof(2);
+      expect(JSON.parse(new TextDecoder().decode(proven.ok ? proven.entry : undefined)).words).toBe(2);
+    }));
+
   test("what is no entry is refused; a session starts and ends once", () =>
     withStorage(async (start) => {
       const log = start(new MemoryBucket());

@@ -108,8 +108,17 @@ export class LogObject extends DurableObject<LogEnv> {
   }
 
   /** Puts an entry into the log (`wire/log/entry.ts`, encoded). Its number is answered. */
-  async append(bytes: Uint8Array, options: AppendOptions = {}): Promise<Appended> {
-    const decoded = decodeEntry(bytes);
+  append(bytes: Uint8Array, options: AppendOptions = {}): Promise<Appended> {
+    return this.#append(bytes, options, () => null);
+  }
+
+  /** `complete` gives other bytes of an entry about a session, from what is known when it gets its number. */
+  async #append(
+    given: Uint8Array,
+    options: AppendOptions,
+    complete: (session: string) => Uint8Array | null,
+  ): Promise<Appended> {
+    const decoded = decodeEntry(given);
     if (!decoded.ok) return decoded;
     let log: Opened;
     try {
@@ -121,6 +130,7 @@ export class LogObject extends DurableObject<LogEnv> {
     if (frozen !== null) return { ok: false, code: "LOG_FROZEN", message: frozen };
     const { entry } = decoded;
     const session = "session" in entry ? entry.session : null;
+    const bytes = (session === null ? null : complete(session)) ?? given;
     const earlier =
       session !== null && once.has(entry.type)
         ? this.#journal.ofSession(session).find((one) => one.type === entry.type)
@@ -128,6 +138,8 @@ export class LogObject extends DurableObject<LogEnv> {
     if (earlier && !equalBytes(earlier.leaf, hashLeaf(bytes))) {
       return { ok: false, code: "ENTRY_EXISTS", message: `the session has another ${entry.type} already` };
     }
+    if (entry.type === "session.progress" && this.#ended(entry.session))
+      return { ok: false, code: "ENTRY_EXISTS", message: "the session's end is in the log already" };
     const index = earlier?.idx ?? this.#journal.next(log.tree.size);
     if (!earlier) {
       if (index - log.tree.size >= MAX_BACKLOG) {
@@ -144,11 +156,22 @@ export class LogObject extends DurableObject<LogEnv> {
     return this.#unavailable(new Error("the entry has its number, but no checkpoint yet"));
   }
 
-  /** As `append`, for an entry that is not encoded yet. */
+  /** As `append`, for an entry that is not encoded yet. The end of a session is given the number of its words. */
   async appendEntry(entry: LogEntry, options: AppendOptions = {}): Promise<Appended> {
     const bytes = encodeEntry(entry);
-    if (bytes) return this.append(bytes, options);
-    return { ok: false, code: "ENTRY_MALFORMED", message: `not of its form, or over ${MAX_ENTRY} bytes` };
+    if (!bytes)
+      return { ok: false, code: "ENTRY_MALFORMED", message: `not of its form, or over ${MAX_ENTRY} bytes` };
+    return this.#append(bytes, options, (session) => {
+      return entry.type === "session.end" ? encodeEntry({ ...entry, words: this.#words(session) }) : null;
+    });
+  }
+
+  #words(session: string): number {
+    return this.#journal.ofSession(session).filter((one) => one.type === "session.progress").length;
+  }
+
+  #ended(session: string): boolean {
+    return this.#journal.ofSession(session).some((one) => one.type === "session.end");
   }
 
   /** The newest signed checkpoint; null while the log is empty. */
