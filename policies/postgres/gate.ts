@@ -86,6 +86,12 @@ export class PostgresGate {
     return this.#session.replies.length === 0 && this.bufferedFromClient === 0;
   }
 
+  /** Number of the statement of which rows came and the end did not; 0 for none. */
+  get answering(): number {
+    const run = this.#session.replies.head?.run;
+    return run && run.rows > 0 ? run.n : 0;
+  }
+
   /** Transaction status of the last ReadyForQuery: I, T or E. */
   get transactionStatus(): string {
     return String.fromCharCode(this.#session.status);

@@ -150,10 +150,11 @@ export class ConnectorStream {
     if (event.t !== "outcome") this.#due = true;
     if (event.t === "statement") this.#newest = event.n;
     // What the server discarded need not have reached it.
-    else if (event.t === "outcome" && event.tag !== "SKIPPED") this.#answer(event.n);
+    else if (event.t === "outcome" && event.tag !== "SKIPPED") this.answer(event.n);
   }
 
-  #answer(n: number): void {
+  /** The database answered this statement, or began to: the connector wrote it down before it went there. */
+  answer(n: number): void {
     const after = this.#sent.findIndex((one) => one.n > n);
     const done = after < 0 ? this.#sent.length : after;
     if (done === 0) return;

@@ -160,14 +160,21 @@ test("R3 the edge knows up to which message the connector has everything: that o
   expect(it.answered).toMatchObject({ frontend: { count: 2 }, backend: { count: 0 } });
   expect(it.answered!.frontend.root).toBe(roots.frontend.root);
   fromClient(queryMessage("select 2"));
+  const { count } = it.roots.frontend;
   fromClient(queryMessage("select 3"));
   expect(it.answered).toMatchObject({ frontend: { count: 2 } });
+  // Rows of a statement that is not over show that it was written down, too: nobody can say that it never arrived.
+  fromConnector(describeRow());
+  expect(it.answered).toMatchObject({ frontend: { count: 2 } });
+  fromConnector(row(10));
+  expect(it.answered).toMatchObject({ frontend: { count }, backend: { count: 3 } });
   // What the connector sent before it got a statement, it has written down with that statement.
   for (const tag of ["SELECT 0\0", "SELECT 0\0"]) {
     fromConnector(new Uint8Array([0x43, 0, 0, 0, 13, ...new TextEncoder().encode(tag)]));
     fromConnector(ready);
   }
   expect(it.answered!.backend.count).toBe(3);
+  expect(it.answered!.frontend.count).toBeGreaterThan(count);
 });
 
 test("V4 what waits here stays below a window while the client takes nothing", () => {

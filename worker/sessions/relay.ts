@@ -84,8 +84,13 @@ export class PostgresRelay {
     });
   }
 
-  /** The messages that the connector has on its disk for sure, because a statement was answered; null for none. */
+  /**
+   * The messages that the connector has on its disk for sure, because a statement was answered, or rows of it came; null
+   * for none.
+   */
   get answered(): Answered | null {
+    const began = this.#gate.answering;
+    if (began > 0) this.#toConnector.answer(began);
     return this.#toConnector.answered;
   }
 
