@@ -4,6 +4,7 @@ import { insertSource, sourceWidth } from "./insert-source.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import type { Item, Scope } from "./scope.ts";
+import { ROW } from "./target-rows.ts";
 import { as, type Fields, list, location, typeOf } from "./tree.ts";
 import type { WriteCheck } from "./write-check.ts";
 import { assign, assignmentsEnd, condition, level, returning } from "./write-parts.ts";
@@ -31,6 +32,11 @@ export function insert(walker: QueryWalker, fields: Fields, scope: Scope): undef
   insertSource({ walker, target, rule, fields, listed, columns, checks, scope });
   conflict(walker, target, rule, fields, scope);
   returning(walker, target, fields, [target.item], level(scope, [target.item], true));
+}
+
+/** `excluded.*`, where no column of the table has the name that the row is given. */
+function excludedRow({ relation }: WriteTarget, { columns }: Item): readonly string[] | null {
+  return relation.columns.some(({ name }) => name === ROW) ? null : [...columns!];
 }
 
 /** The columns that are written, by name; added to the text when the statement does not list them. */
@@ -155,7 +161,7 @@ function conflict(
       relation: target.item.target!.relation,
       readable: excluded.columns!,
       whole: false,
-      row: [...excluded.columns!],
+      row: excludedRow(target, excluded),
     },
   };
   const inside = level(scope, [target.item, hidden], true);

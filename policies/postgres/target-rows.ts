@@ -1,7 +1,10 @@
 /**
  * The whole row of the table that a statement changes. It is the stored row, of the table's own type, so the row of the task's
- * view takes its place: `to_jsonb(t)` becomes `to_jsonb((SELECT t FROM (SELECT t.a, t.b) AS t))`. A mask may not be read in a
- * write, so the view must have none.
+ * view takes its place: `to_jsonb(t)` becomes `to_jsonb((SELECT wicket_row AS t FROM (SELECT t.a, t.b) AS wicket_row))`. A mask
+ * may not be read in a write, so the view must have none.
+ *
+ * A bare name is a column first, of any level, and a row only then: so the row has a name that no column of the table has,
+ * hidden ones included.
  */
 import { tokens } from "./lexer.ts";
 import { quoteName } from "./names.ts";
@@ -9,6 +12,9 @@ import type { QueryWalker } from "./query.ts";
 import { type Item, itemsNamed, type Scope } from "./scope.ts";
 import { expressionTree } from "./template.ts";
 import { as, type Fields, list, location, text, typeOf, type Wrapped } from "./tree.ts";
+
+/** What the row is called. */
+export const ROW = "wicket_row";
 
 /** Places where `t.*` is one value; in a list it is each column. */
 const VALUE_PLACES: Readonly<Record<string, readonly string[]>> = {
@@ -38,12 +44,14 @@ function rowOf(walker: QueryWalker, column: Fields, scope: Scope): Item | null {
   if (name === null || !(parts.length === 1 || star)) return null;
   const [item, other] = itemsNamed(scope, name);
   if (!item?.target?.row || other) return null;
+  // A column of that name would be meant instead, or one of the row's own name.
   if (item.target.row.includes(name)) return null;
-  // A column of that name would be meant instead.
   for (let level: Scope | null = scope; level; level = level.parent) {
     if (!level.certain) return null;
-    const unclear = level.items.some((one) => !one.target && (one.columns === null || one.columns.has(name)));
-    if (!star && unclear) return null;
+    const unclear = level.items.some(
+      ({ target, columns }) => !target && (columns === null || columns.has(name) || columns.has(ROW)),
+    );
+    if (unclear) return null;
     if (level.items.includes(item)) return item;
   }
   return null;
@@ -67,7 +75,7 @@ export function targetRow(
   }
   const ref = quoteName(item.name);
   const columns = item.target!.row!.map((name) => `${ref}.${quoteName(name)}`);
-  const sql = `(SELECT ${ref} FROM (SELECT ${columns.join(", ")}) AS ${ref})`;
+  const sql = `(SELECT ${ROW} AS ${ref} FROM (SELECT ${columns.join(", ")}) AS ${ROW})`;
   walker.source.replaceName(written.start, end, sql);
   delete holder["ColumnRef"];
   Object.assign(holder, expressionTree(walker.world.parser, sql));

@@ -43,6 +43,27 @@ describe("what a write reads, on a real server", () => {
       });
     }
 
+    test("M2 M8 the whole row of the target has no hidden column, also where it is called like one", async () => {
+      for (const row of [
+        "hidden",
+        "to_jsonb(hidden.*)",
+        "(hidden)::text",
+        "row_to_json(hidden)",
+        "(hidden).note",
+      ]) {
+        const shown = await run(
+          `INSERT INTO shop.log AS hidden (item, note) VALUES (1, 'x') RETURNING ${row}`,
+        );
+        expect([row, shown.denied, shown.error, shown.rows.length]).toEqual([row, null, null, 1]);
+      }
+      for (const row of ["wicket_row", "to_jsonb(wicket_row)", "to_jsonb(wicket_row.*) - 'id'"])
+        await done(
+          `INSERT INTO shop.log AS wicket_row (item) VALUES (1) RETURNING ${row} IS NULL`,
+          "INSERT 0 1",
+          [["f"]],
+        );
+    });
+
     test("M8 a mask is not copied into another column, by whatever way", async () => {
       await denied(
         "UPDATE shop.items i SET name = q.e FROM (SELECT id, email e FROM shop.items) q WHERE q.id = i.id",

@@ -8,6 +8,7 @@ import type { QueryWalker } from "./query.ts";
 import { type RowFilter, readRowFilter } from "./row-filter.ts";
 import type { Item } from "./scope.ts";
 import { isSystemSchema } from "./system-catalogs.ts";
+import { ROW } from "./target-rows.ts";
 import { type Fields, location } from "./tree.ts";
 import type { TaskView } from "./views.ts";
 import { filterChecks, maskChecks, type WriteCheck } from "./write-check.ts";
@@ -86,7 +87,7 @@ export function writeTarget(walker: QueryWalker, verb: SqlRule["verb"], fields: 
     relation: full,
     readable: new Set([...readable, ...(view ? SYSTEM_COLUMNS : [])]),
     whole: view !== null && readable.length === relation.columns.length,
-    row: view !== null && readable.length > 0 && readable.length === view.columns.length ? readable : null,
+    row: mayReadRow(relation, view, readable) ? readable : null,
   };
   return {
     relation,
@@ -97,6 +98,12 @@ export function writeTarget(walker: QueryWalker, verb: SqlRule["verb"], fields: 
     nameEnd: name.at(-1)!.end,
     clauses: new Clauses(source.text, name.at(-1)!.end, source.text.length),
   };
+}
+
+/** Whether the whole row may be read: the task masks none of it, and nothing in the table has the name that the row is given. */
+function mayReadRow(relation: CatalogRelation, view: TaskView | null, readable: readonly string[]): boolean {
+  if (view === null || readable.length === 0 || readable.length !== view.columns.length) return false;
+  return !relation.columns.some(({ name }) => name === ROW);
 }
 
 /** The filters that rows of the target must pass: the write rule's own and, where there is one, the select rule's. */
