@@ -6,10 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBundleFile } from "../../client/recording/bundle.ts";
-import { edgeApi } from "../../client/recording/edge.ts";
+import { type EdgeApi, edgeApi } from "../../client/recording/edge.ts";
 import { exportRecording } from "../../client/recording/export.ts";
 import { trustedKeys } from "../../client/recording/proven-entries.ts";
-import { verifyRecording } from "../../client/recording/verify.ts";
+import { type Verdict, verifyRecording } from "../../client/recording/verify.ts";
+import type { RecordingState } from "../../wire/recording-end.ts";
 import type { Parts } from "./parts.ts";
 
 export interface Verdicts {
@@ -17,6 +18,28 @@ export interface Verdicts {
   /** Recordings with a stated gap. */
   readonly gaps: number;
   readonly faults: readonly string[];
+}
+
+/** States of the list that fit what the verifier says of completeness. */
+const STATES: Readonly<Record<Verdict, readonly RecordingState[]>> = {
+  PASS: ["final", "beyond"],
+  "GAP STATED": ["gap"],
+  "NOT CHECKED": ["unchecked"],
+  FAIL: ["differs"],
+};
+/** How long the list may be behind, milliseconds. */
+const BEHIND_MS = 10_000;
+
+async function listedAs(
+  api: EdgeApi,
+  id: string,
+  wanted: readonly RecordingState[],
+): Promise<RecordingState> {
+  for (const end = Date.now() + BEHIND_MS; ; ) {
+    const { recording } = (await api.json(`/api/sessions/${id}`)) as { recording: RecordingState };
+    if (wanted.includes(recording) || Date.now() > end) return recording;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 /** Verifies these recordings, which have their ends, as a person with the exported bundle would. */
@@ -37,6 +60,11 @@ export async function verdicts(parts: Parts, sessions: readonly string[]): Promi
       const report = await verifyRecording(bundle, trusted.keys);
       close();
       rmSync(path);
+      // The list says it in the same words, as soon as it was told.
+      const said = report.checks.find((one) => one.property === "completeness")?.verdict ?? "NOT CHECKED";
+      const listed = await listedAs(api, id, STATES[said]);
+      if (!STATES[said].includes(listed))
+        faults.push(`${id} is listed as ${listed}, and verified as ${said}`);
       for (const { property, verdict, detail } of report.checks) {
         if (verdict === "FAIL") faults.push(`the verifier says of ${id}: ${property}: ${detail}`);
         else if (verdict === "GAP STATED") gaps += 1;

@@ -95,13 +95,10 @@ export class SessionEnding {
     await this.#host.wake(settled ? at + RECORDING_LATE_MS : Date.now() + RETRY_MS);
   }
 
-  /** Tells the list of a recording that was closed before the session's end was written down. */
+  /** Tells the list of a recording that is closed: how it stands is known when the session's end is, too. */
   async #list(stored: StoredSession): Promise<void> {
     const { recorded } = stored;
-    const verdict = verdictOf(stored);
-    if (!recorded?.header || !verdict) return;
-    const { sequence, bytes, header } = recorded;
-    await noteSegment(this.#host.env.DB, header, { segments: sequence + 1, bytes, verdict });
+    if (recorded?.header) await noteSegment(this.#host.env.DB, recorded.header, soFar(stored, recorded));
   }
 
   /** What is left to do after the end: wait for the recording, say so when it is late, and forget the session. */
@@ -112,6 +109,8 @@ export class SessionEnding {
     const { ended } = stored;
     const late = ended.at + RECORDING_LATE_MS;
     if (Date.now() < late) return this.#host.wake(late);
+    // Who was to be told may have been away.
+    await this.#list(stored).catch((cause: unknown) => console.error("recordings", cause));
     const never = stored.recorded === null && ended.roots?.backend.entries === 0;
     if (never || stored.recorded?.final || Date.now() >= ended.at + RECORDING_GIVEN_UP_MS) {
       return this.#host.forget();
@@ -143,7 +142,10 @@ export class SessionEnding {
     statement: string | null,
   ): Promise<StoredSoFar | null> {
     const stored = this.#host.store.get();
-    if (!stored || header.sequence !== (stored.recorded?.sequence ?? -1) + 1) return null;
+    const sequence = stored?.recorded?.sequence ?? -1;
+    // What comes again was stored, but who was to be told of it may not have been.
+    if (stored?.recorded && header.sequence === sequence) return soFar(stored, stored.recorded);
+    if (!stored || header.sequence !== sequence + 1) return null;
     const final = header.final !== undefined;
     const unstated = final
       ? await logComplete(this.#host.env, header, digest, statement, stored.connectorKey)
@@ -154,13 +156,12 @@ export class SessionEnding {
       ...{ sequence: header.sequence, bytes, digest, final, ...(final ? { header } : {}) },
       ...(header.sealed ? { sealed: true } : {}),
     };
-    const verdict = verdictOf(this.#host.store.put({ ...latest, recorded }));
-    this.#alarm(latest, faultOf(verdict) ?? unstated);
+    const now = soFar(this.#host.store.put({ ...latest, recorded }), recorded);
+    this.#alarm(latest, faultOf(now.verdict) ?? unstated);
     if (final && stored.settled) await this.#host.wake(Date.now() + RECORDING_LATE_MS);
-    const now = Date.now();
-    if (!final && now - this.#listed < LISTED_MS) return null;
-    this.#listed = now;
-    return { segments: header.sequence + 1, bytes, verdict };
+    if (!final && Date.now() - this.#listed < LISTED_MS) return null;
+    this.#listed = Date.now();
+    return now;
   }
 
   #alarm(stored: StoredSession, message: string | null): void {
@@ -170,6 +171,10 @@ export class SessionEnding {
       data: { message, detail: null },
     });
   }
+}
+
+function soFar(stored: StoredSession, recorded: NonNullable<StoredSession["recorded"]>): StoredSoFar {
+  return { segments: recorded.sequence + 1, bytes: recorded.bytes, verdict: verdictOf(stored) };
 }
 
 /** How the recording stands to what the edge counted; null while either is not final, or the edge was reset. */
