@@ -77,11 +77,25 @@ describe("the first day", () => {
 
   psqlTest("psql's own commands and COPY work", async () => {
     const out = await system.wicket(
-      connect("psql", "-XAt", "-c", "\\dt", "-c", "\\d orders", "-c", "\\du", "-c", "\\d"),
+      connect(
+        "psql",
+        "-XAt",
+        "-c",
+        "\\dt",
+        "-c",
+        "\\d orders",
+        "-c",
+        "\\du",
+        "-c",
+        "\\dconfig enable_s*",
+        "-c",
+        "\\d",
+      ),
     );
     expect(out.stderr).toBe("");
     expect(out.stdout).toContain("public|orders|table|");
     expect(out.stdout).toContain("customer_id|integer|");
+    expect(out.stdout).toContain("enable_seqscan|on");
     expect(out.code).toBe(0);
     const copy = await system.wicket(psql("copy (select id, status from orders) to stdout"));
     expect(copy.stdout).toMatch(/^\d+\t\w+\n/);

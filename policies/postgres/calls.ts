@@ -5,6 +5,7 @@ import { dottedName } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { constantText } from "./row-filter.ts";
+import { itemsNamed, type Scope } from "./scope.ts";
 import { maySet, mayShow, SEARCH_PATH } from "./settings.ts";
 import { isSystemSchema } from "./system-catalogs.ts";
 import { as, type Fields, list, location, names } from "./tree.ts";
@@ -29,7 +30,7 @@ export function operator(walker: QueryWalker, value: unknown, at: number): undef
 }
 
 /** A function call: built in and allowed, or listed by the task. */
-export function call(walker: QueryWalker, fields: Fields): undefined {
+export function call(walker: QueryWalker, fields: Fields, scope: Scope): undefined {
   const parts = names(fields["funcname"]) ?? [];
   const name = parts.at(-1) ?? "";
   const at = location(fields);
@@ -47,7 +48,7 @@ export function call(walker: QueryWalker, fields: Fields): undefined {
   }
   if (fields["funcformat"] === "COERCE_EXPLICIT_CALL") qualifySpecial(walker, parts, at);
   if (name === "pg_show_all_settings") return refuseFunction(walker, name, at);
-  if (name === "current_setting") readsSetting(walker, fields, at);
+  if (name === "current_setting") readsSetting(walker, fields, scope, at);
   if (name === "pg_notify") sendsTo(walker, fields, at);
   if (name === "set_config") changesSetting(walker, fields, at);
   if (name === "pg_input_is_valid" || name === "pg_input_error_info") namesType(walker, fields, name, at);
@@ -139,13 +140,23 @@ function refuseFunction(walker: QueryWalker, name: string, at: number): undefine
   walker.refuse("FUNCTION_NOT_ALLOWED", `the task may not call ${name}()`, { at, hint });
 }
 
-function readsSetting(walker: QueryWalker, fields: Fields, at: number): undefined {
+function readsSetting(walker: QueryWalker, fields: Fields, scope: Scope, at: number): undefined {
   const args = list(fields["args"]);
   const name = constantText(args[0]);
+  if (isShownName(args[0], scope)) return;
   if (name === null)
     return walker.refuse("SETTING_NOT_ALLOWED", "current_setting() needs a constant name", { at });
   if (!mayShow(name))
     walker.refuse("SETTING_NOT_ALLOWED", `the task may not read the setting ${name}`, { at });
+}
+
+/** `s.name` of `pg_settings s`, as psql's \dconfig asks for: the view has the settings that may be read, and no others. */
+function isShownName(node: unknown, scope: Scope): boolean {
+  const parts = names(as(node, "ColumnRef")?.["fields"]);
+  if (parts?.length !== 2 || parts[1] !== "name" || !scope.certain) return false;
+  const owners = itemsNamed(scope, parts[0]!);
+  const view = owners.length === 1 ? owners[0]!.view : null;
+  return view?.schema === "pg_catalog" && view.name === "pg_settings";
 }
 
 function changesSetting(walker: QueryWalker, fields: Fields, at: number): undefined {

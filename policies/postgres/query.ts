@@ -147,7 +147,7 @@ export class QueryWalker {
         if (fields["isNatural"]) this.spread = true;
         break;
       case "FuncCall":
-        if (!this.bareCalls.has(fields)) call(this, fields);
+        if (!this.bareCalls.has(fields)) call(this, fields, scope);
         break;
       case "ColumnRef":
         return column(this, fields, scope, holder);

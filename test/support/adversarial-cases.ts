@@ -366,6 +366,36 @@ export const adversarialCases: readonly (readonly [attack: string, expected: str
   ["P15", "SETTING_NOT_ALLOWED", "SELECT current_setting('wicket.token_i')"],
   ["P15", "SETTING_NOT_ALLOWED", "SELECT current_setting('wicket.token_i', true)"],
   ["P15", "SETTING_NOT_ALLOWED", "SELECT current_setting(name) FROM pg_settings LIMIT 1"],
+  [
+    "P15",
+    "SETTING_NOT_ALLOWED",
+    "SELECT current_setting(s.name) FROM pg_settings AS s(setting, name) LIMIT 1",
+  ],
+  [
+    "P15",
+    "SETTING_NOT_ALLOWED",
+    "SELECT current_setting(s.name) FROM (VALUES ('wicket.token_i')) AS s(name)",
+  ],
+  [
+    "P15",
+    "SETTING_NOT_ALLOWED",
+    "SELECT current_setting(s.name) FROM (SELECT 'wicket.token_i' AS name) s, pg_settings LIMIT 1",
+  ],
+  [
+    "P15",
+    "SETTING_NOT_ALLOWED",
+    "WITH pg_settings AS (SELECT 'wicket.token_i' AS name) SELECT current_setting(s.name) FROM pg_settings s",
+  ],
+  [
+    "P15",
+    "SETTING_NOT_ALLOWED",
+    "SELECT current_setting(s.name) FROM pg_settings s, (SELECT 'wicket.token_i' AS name) x JOIN LATERAL (SELECT current_setting(x.name)) y ON true LIMIT 1",
+  ],
+  [
+    "P15",
+    "copy",
+    "SELECT s.name, pg_catalog.current_setting(s.name) FROM pg_catalog.pg_settings s WHERE s.name ~ '^enable_' ORDER BY 1",
+  ],
   ["P15", "SETTING_NOT_ALLOWED", "SHOW wicket.token_i"],
   ["P15", "SETTING_NOT_ALLOWED", "SHOW data_directory"],
   ["P15", "copy", "SHOW search_path"],
