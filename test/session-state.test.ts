@@ -370,6 +370,10 @@ describe("P17 P18 channels between sessions and locks", () => {
         ["orders_changed", "order 7", 0],
         ["Own", "", 0],
       ]);
+      const alone = new Promise((resolve) => client.once("notification", resolve));
+      await admin.query("notify orders_changed, 'while nothing runs'");
+      expect(await alone).toMatchObject({ payload: "while nothing runs" });
+      got.splice(0);
       expect(await run("notify orders_changed, 'mine'")).toEqual([]);
       expect(await run("select pg_notify($1, $2)", ["orders_changed", "by parameter"])).toEqual([[""]]);
       expect(await run("select pg_notify($1, $2)", ["Own", "x"])).toBe(refused);
