@@ -125,7 +125,7 @@ function means(
   return owners.length === 1 && owners[0] === item;
 }
 
-/** The item whose column the merged one of JOIN … USING is: that of the side which no NULLs are added to (buildMergedJoinVar). */
+/** The item whose column the merged one of JOIN … USING or NATURAL JOIN is: that of the side which no NULLs are added to (buildMergedJoinVar). */
 function mergedOwner(node: unknown, column: string, items: readonly Item[]): Item | null {
   const join = as(node, "JoinExpr");
   if (!join) {
@@ -135,9 +135,10 @@ function mergedOwner(node: unknown, column: string, items: readonly Item[]): Ite
     return found.length === 1 && found[0]!.columns?.has(column) ? found[0]! : null;
   }
   const sides = [join["larg"], join["rarg"]].map((side) => mergedOwner(side, column, items));
-  if (join["alias"] || join["isNatural"] || join["jointype"] === "JOIN_FULL") return null;
-  const using = list(join["usingClause"]).some((name) => text(name) === column);
-  if (!using) return sides[0] && sides[1] ? null : (sides[0] ?? sides[1]!);
+  if (join["alias"] || join["jointype"] === "JOIN_FULL") return null;
+  const both = sides[0] !== null && sides[1] !== null;
+  const merged = join["isNatural"] ? both : list(join["usingClause"]).some((name) => text(name) === column);
+  if (!merged) return sides[0] && sides[1] ? null : (sides[0] ?? sides[1]!);
   return join["jointype"] === "JOIN_RIGHT" ? sides[1]! : sides[0]!;
 }
 

@@ -553,3 +553,5 @@ SELECT id, c.country, c.email, count(o.total) FROM customers c LEFT JOIN (SELECT
 SELECT id, c.country, count(*) FROM (SELECT customer_id AS id FROM orders) o RIGHT JOIN customers c USING (id) GROUP BY id ORDER BY id LIMIT 5
 SELECT id, c.country FROM customers c FULL JOIN (SELECT customer_id AS id FROM orders) o USING (id) GROUP BY id
 SELECT id, c.country FROM (customers c JOIN (VALUES (1), (2)) v(id) USING (id)) JOIN (VALUES (1)) w(id) USING (id) GROUP BY id
+SELECT id, c.country, count(*) FROM customers c NATURAL JOIN (VALUES (1), (2)) v(id) GROUP BY id ORDER BY id
+SELECT id, c.country FROM (VALUES (1), (2)) v(id) NATURAL LEFT JOIN customers c GROUP BY id
