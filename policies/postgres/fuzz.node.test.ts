@@ -10,6 +10,7 @@ import { testParser } from "../../test/support/parser.ts";
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { queryMaker } from "../../test/support/query-maker.ts";
 import { SqlLab, type TaskSession } from "../../test/support/sql-lab.ts";
+import { writeMaker } from "../../test/support/write-maker.ts";
 import { tokens } from "./lexer.ts";
 import { type Fields, list } from "./tree.ts";
 
@@ -31,6 +32,17 @@ const task = sqlTask([
     detect: { note: ["email", "ssn"] },
   },
   { relation: "pets", rows: "owner <= 2", mask: { chip: { kind: "token" } } },
+]);
+const writes = sqlTask([
+  ...task.rules,
+  { relation: "notes", columns: ["id", "body", "n"] },
+  { verb: "update", relation: "people", columns: ["name", "city"] },
+  { verb: "insert", relation: "pets", columns: ["id", "owner", "name"], rows: "owner <= 2" },
+  { verb: "update", relation: "pets", columns: ["name"], rows: "owner <= 2" },
+  { verb: "delete", relation: "pets", rows: "owner <= 2" },
+  ...(["insert", "update", "delete", "merge"] as const).map((verb) => ({
+    ...{ verb, relation: "notes", columns: ["id", "body", "n"] },
+  })),
 ]);
 
 let server: TestPostgres;
@@ -58,7 +70,9 @@ beforeAll(async () => {
         '${mark}' || n * ${order}, 100000 + 88088 - 88088 + (n * ${order} * 113) % 4000, DATE '1980-01-01' + (n * ${order} * 17) % 300,
         (ARRAY['Rome', 'Oslo', NULL])[1 + n % 3], 'to w${mark}' || n * ${order} || '@example.com, ' || n, '${mark}' FROM generate_series(1, 12) AS n;
       INSERT INTO pets SELECT n, n % 4, CASE WHEN n % 4 IN (0, 1, 2) THEN 'pet ' || n ELSE '${mark}' || n * ${order} END, 'chip ' || n FROM generate_series(1, 12) AS n;
-      ANALYZE people; ANALYZE pets`);
+      CREATE TABLE notes (id int PRIMARY KEY, body text, n int, secret text DEFAULT '${mark}', more text NOT NULL DEFAULT '${mark}');
+      INSERT INTO notes SELECT n, 'body ' || n, n % 3, '${mark}' || n * ${order}, '${mark}' || n FROM generate_series(1, 9) n;
+      ANALYZE people; ANALYZE pets; ANALYZE notes`);
     await client.end();
   }
   await admin.end();
@@ -148,6 +162,35 @@ test(
       `${COUNT} queries: ${allowed} allowed, ${failed} of them failed on the server, ${COUNT - allowed} refused`,
     );
     expect(allowed).toBeGreaterThan(COUNT / 2);
+  },
+  120_000 + COUNT * 200,
+);
+
+test(
+  `M2 M5 M8 ${COUNT} generated writes show nothing that is hidden and hang on nothing that is`,
+  async () => {
+    const [left, right] = [await lab.session("fa", writes), await lab.session("fb", writes)];
+    let [allowed, failed] = [0, 0];
+    for (let seed = SEED; seed < SEED + COUNT; seed++) {
+      const sql = writeMaker(seed);
+      const say = `seed ${seed}: ${sql}`;
+      const answers: Transcript[] = [];
+      for (const session of [left, right]) {
+        await session.run("BEGIN");
+        answers.push(await session.run(sql));
+        await session.run("ROLLBACK");
+      }
+      const [one, other] = answers as [Transcript, Transcript];
+      expect(seen(one), say).toBe(seen(other));
+      expect(JSON.stringify(one).replaceAll(JSON.stringify(sql).slice(1, -1), ""), say).not.toMatch(CANARY);
+      if (one.denied) continue;
+      allowed += 1;
+      if (one.error) failed += 1;
+    }
+    left.close();
+    right.close();
+    console.info(`${COUNT} writes: ${allowed} allowed, ${failed} of them failed on the server`);
+    expect(allowed).toBeGreaterThan(COUNT / 8);
   },
   120_000 + COUNT * 200,
 );
