@@ -32,6 +32,7 @@ const REFUSALS: readonly [RegExp, string][] = [
     /LOCK_NOT_ALLOWED|RELATION_NOT_GRANTED|WRITE/,
     "a write in a WITH query or a lock, which the read-only task of this measure does not grant",
   ],
+  [/CHANNEL_NOT_GRANTED/, "a channel that the task of this measure does not list"],
   [/SYNTAX_NOT_ALLOWED/, "a form that is not rewritten"],
   [/./, "another rule"],
 ];

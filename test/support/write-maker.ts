@@ -113,9 +113,20 @@ export function writeMaker(seed: number): string {
     maybe(0.35, () => {
       const of = pick(["people", "pets", "notes"]);
       other = { name: of, alias: pick(ALIASES.filter((one) => one !== alias)) };
-      return ` ${word} ${pick([of, `(SELECT * FROM ${of})`])} AS ${other.alias}`;
+      const lateral = maybe(
+        0.15,
+        () => `, LATERAL (SELECT ${value()} AS ${pick(["z", "secret"])}) AS ${pick(ALIASES)}`,
+      );
+      return ` ${word} ${pick([of, `(SELECT * FROM ${of})`])} AS ${other.alias}${lateral}`;
     });
   const set = () => {
+    if (name === "notes" && chance() < 0.2)
+      return pick([
+        () => `SET (body, n) = (SELECT ${value()}::text, ${below(9)})`,
+        () => `SET (body) = ROW(${value()}::text)`,
+        () => `SET (n, body) = (${below(9)}, ${value()}::text)`,
+        () => `SET body = DEFAULT, n = length(${value()}::text)`,
+      ])();
     const written = pick(name === "notes" ? ["body", "n", "body"] : ["name"]);
     return `SET ${written} = ${written === "n" ? String(below(9)) : `${value()}::text`}`;
   };
@@ -135,6 +146,7 @@ export function writeMaker(seed: number): string {
     const conflict = maybe(0.6, () =>
       pick([
         () => " ON CONFLICT (id) DO NOTHING",
+        () => ` ON CONFLICT (${pick(["body", "id, secret", "lower(body)"])}) DO NOTHING`,
         () => ` ON CONFLICT (id) DO UPDATE ${set()}${maybe(0.6, () => ` WHERE ${condition()}`)}`,
       ])(),
     );
@@ -143,9 +155,14 @@ export function writeMaker(seed: number): string {
   const merge = () => {
     other = { name: "people", alias: pick(ALIASES.filter((one) => one !== alias)) };
     const when = pick([`UPDATE ${set()}`, "DELETE", "DO NOTHING"]);
-    return `MERGE INTO ${named} USING people AS ${other.alias} ON ${alias}.id = ${other.alias}.id WHEN MATCHED${maybe(0.5, () => ` AND ${condition()}`)} THEN ${when}`;
+    return `MERGE INTO ${named} USING people AS ${other.alias} ON ${alias}.id = ${other.alias}.id WHEN MATCHED${maybe(0.5, () => ` AND ${condition()}`)} THEN ${when}${maybe(0.4, returning)}`;
   };
-  const made = name === "people" ? pick([update]) : pick([update, update, remove, insert, insert, merge]);
+  /** A row of one statement, in another. */
+  const chained = () =>
+    `WITH ${pick(["w", "notes", "secret"])} AS (DELETE FROM notes AS ${alias} WHERE ${condition()} RETURNING ${row()}, ${alias}.id) ` +
+    `INSERT INTO pets (id, owner, name) SELECT 50 + id, 1, ${pick(["w", "notes", "secret"])}::text FROM ${pick(["w", "notes", "secret"])} RETURNING *`;
+  const made =
+    name === "people" ? pick([update]) : pick([update, update, remove, insert, insert, merge, chained]);
   const statement = made();
   return (
     maybe(0.1, () => `WITH w AS (${statement}) SELECT ${pick(["w", "w.*", "to_jsonb(w)"])} FROM w`) ||
