@@ -173,17 +173,22 @@ describe.runIf(withBrowser)("the states of a recording", () => {
     const { context, page } = await signIn(browser, edge.origin, "tina");
     let down = true;
     await page.route(/\/segments/, (route) => (down ? route.fulfill({ status: 503 }) : route.continue()));
+    // The pauses are passed over.
+    await page.clock.install();
     await open(page, session);
     await page.locator("#state", { hasText: "The edge answered 503; asking again." }).waitFor();
     down = false;
+    await page.clock.fastForward(15_000);
     await page.locator("#details td", { hasText: "first" }).waitFor();
     await page.unroute(/\/segments/);
     await page.route(/\/segments/, (route) => route.abort());
+    await page.clock.fastForward(2_000);
     await page.locator("#state", { hasText: "The edge does not answer; asking again." }).waitFor();
     await page.unroute(/\/segments/);
     session.statement({ text: "SELECT 'second'", columns: ["a"], rows: [["second"]], after: 2_000 });
     session.seal();
     await placeSegments(edge.miniflare, session, 1);
+    await page.clock.fastForward(15_000);
     await page.locator("#details td", { hasText: "second" }).waitFor();
     await context.close();
   });
@@ -201,6 +206,8 @@ describe.runIf(withBrowser)("the states of a recording", () => {
     ];
     let asked: (() => void) | null = null;
     const server = createServer((_request: IncomingMessage, answer: ServerResponse) => {
+      // Else a browser waits for more of it, to guess what it is.
+      answer.setHeader("content-type", "application/json").setHeader("x-content-type-options", "nosniff");
       faults.shift()?.(answer);
       asked?.();
     });
@@ -215,16 +222,22 @@ describe.runIf(withBrowser)("the states of a recording", () => {
       return fails ? route.continue({ url: elsewhere }) : route.continue();
     });
     await page.clock.install();
+    // Tells when the page has the beginning of an answer.
+    await page.addInitScript(`const { fetch } = globalThis;
+      globalThis.fetch = (...asked) => fetch(...asked).then((answer) => { globalThis.begun = true; return answer; });`);
     const state = (words: string) => page.locator("#state", { hasText: words }).waitFor();
     let waits = next();
     await open(page, session);
     await waits;
     await state("Reading…");
+    // From here on time passes when this test says so.
+    await page.clock.pauseAt(Date.now() + 5_000);
     waits = next();
     await page.clock.fastForward(20_000);
     await state("The edge does not answer; asking again.");
     await page.clock.fastForward(1_000);
     await waits;
+    await expect.poll(() => page.evaluate("globalThis.begun")).toBe(true);
     // Its beginning came, and nothing after it.
     await page.clock.fastForward(20_000);
     await state("The edge's answer broke off; asking again.");
@@ -235,6 +248,7 @@ describe.runIf(withBrowser)("the states of a recording", () => {
     expect(faults).toEqual([]);
     await page.unroute(/\/segments/);
     await page.clock.fastForward(8_000);
+    await page.clock.resume();
     await page.locator("#details td", { hasText: "h***@example.com" }).waitFor();
     await state("closed: CLIENT_TERMINATED");
     await context.close();

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -78,7 +79,7 @@ describe("R3 the journal after a crash at any byte", () => {
     for (let cut = 0; cut <= whole.length; cut++) {
       const copy = newFolder();
       const crashed = join(copy, "s1");
-      execFileSync("mkdir", [crashed]);
+      mkdirSync(crashed);
       writeFileSync(join(crashed, "journal"), whole.subarray(0, cut));
       const spool = spoolIn(copy);
       spool.recover();
