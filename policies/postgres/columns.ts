@@ -1,6 +1,6 @@
 /** References to columns: what they may mean, and what a write may read of its target. */
 import { viewOf } from "./from-items.ts";
-import { tokens } from "./lexer.ts";
+import { tokenAt } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type Item, isProvided, itemsNamed, type Scope, targetsOf } from "./scope.ts";
@@ -199,9 +199,8 @@ export function writeOutStars(walker: QueryWalker, select: Fields, items: readon
     const name = parts.length > 1 ? text(parts[0]) : null;
     const meant = name === null ? items : items.filter((item) => item.name === name);
     const start = walker.source.index(location(column));
-    const star = tokens(walker.source.text, start, walker.source.text.length).find(
-      (token) => token.value === "*",
-    );
+    let star = tokenAt(walker.source.text, start);
+    while (star && star.value !== "*") star = tokenAt(walker.source.text, star.end);
     if (!star || meant.length === 0 || (parts.length > 1 && !meant[0]!.view)) return [target];
     const written = meant.flatMap((item) =>
       item.view

@@ -7,6 +7,7 @@ import { copyIn } from "./copy-in.ts";
 import type { StatementDecider, StatementDecision, StatementSummary } from "./decision.ts";
 import type { Parser } from "./parser.ts";
 import { QueryWalker } from "./query.ts";
+import { Recent } from "./recent.ts";
 import { type Refusal, refusal, SYNTAX_ERROR, TOO_LARGE } from "./refusal.ts";
 import { OUTERMOST, type Scope } from "./scope.ts";
 import { mayHoldSecrets, redactedParts } from "./secrets.ts";
@@ -44,6 +45,9 @@ export interface DeciderOptions {
 
 /** Texts longer than this are decided anew each time. */
 const MAX_CACHED_TEXT = 16 * 1024;
+/** Characters of kept texts and of what was made of them: a short text can name a table a thousand times. */
+const KEPT = 4 * 1024 * 1024;
+const KEPT_BY_SHAPE = 1024 * 1024;
 
 /** Cursors that a session's decider remembers; past it the oldest is no more known. */
 const MAX_CURSORS = 4096;
@@ -51,9 +55,9 @@ const MAX_CURSORS = 4096;
 /** A decider for one session: it remembers which cursors the session declared. */
 export function createDecider(options: DeciderOptions): StatementDecider {
   const world = new World(options.task, options.catalog, options.parser, !options.forShow);
-  const known = new Recent<StatementDecision>(options.cacheSize ?? 500);
+  const known = new Recent<StatementDecision>(options.cacheSize ?? 500, KEPT);
   // Texts that come once push out no others here.
-  const knownByShape = new Recent<StatementDecision>(200);
+  const knownByShape = new Recent<StatementDecision>(200, KEPT_BY_SHAPE);
   const cursors = new Set<string>();
   const inFull = (text: string): StatementDecision => new Deciding(world, text, cursors).decide();
   const shaped = options.byShape === false ? null : new ShapedDecisions(options.parser, inFull);
@@ -64,7 +68,7 @@ export function createDecider(options: DeciderOptions): StatementDecider {
       if (before) return before;
       const ofShape = shaped?.decide(text);
       if (ofShape) {
-        knownByShape.set(text, ofShape);
+        knownByShape.set(text, ofShape, ofShape.rewritten?.length ?? 0);
         return ofShape;
       }
       const tables = world.temporary.size;
@@ -76,28 +80,14 @@ export function createDecider(options: DeciderOptions): StatementDecider {
         shaped?.clear();
       }
       // Whether a cursor is known changes during a session.
-      if (text.length <= MAX_CACHED_TEXT && decision.reason !== "CURSOR_UNKNOWN") known.set(text, decision);
+      if (text.length <= MAX_CACHED_TEXT && decision.reason !== "CURSOR_UNKNOWN")
+        known.set(text, decision, decision.rewritten?.length ?? 0);
       return decision;
     },
     bound(portal) {
       remember(cursors, portal);
     },
   };
-}
-
-/** The last so many of what was set, by text. */
-class Recent<T> extends Map<string, T> {
-  readonly #most: number;
-
-  constructor(most: number) {
-    super();
-    this.#most = most;
-  }
-
-  override set(text: string, value: T): this {
-    if (this.size >= this.#most && !this.has(text)) this.delete(this.keys().next().value!);
-    return super.set(text, value);
-  }
 }
 
 function remember(cursors: Set<string>, name: string): void {

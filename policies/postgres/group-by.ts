@@ -61,7 +61,7 @@ export function keepPrimaryKeyGroups(select: Fields, items: readonly Item[], sou
     }
   }
   if (added.nodes.length === 0) return;
-  source.insert(beforeParentheses(source.text, source.index(first.at)), `${added.texts.join(", ")}, `);
+  source.insert(beforeParentheses(source, source.index(first.at)), `${added.texts.join(", ")}, `);
   select["groupClause"] = [...groups.slice(0, first.index), ...added.nodes, ...groups.slice(first.index)];
 }
 
@@ -181,11 +181,11 @@ function collectColumns(value: unknown, out: Set<string>): undefined {
 }
 
 /** Parentheses around a plain element belong to it. */
-function beforeParentheses(source: string, at: number): number {
+function beforeParentheses(source: Source, at: number): number {
   let start = at;
   for (;;) {
-    const before = source.slice(0, start).trimEnd();
-    if (!before.endsWith("(")) return start;
-    start = before.length - 1;
+    const [before] = source.before(start);
+    if (before?.value !== "(" || before.kind !== "other") return start;
+    start = before.start;
   }
 }

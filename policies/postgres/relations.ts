@@ -1,10 +1,11 @@
 /** References to relations in FROM: the task's view takes the place of each. */
 import { BUILTIN_TYPES } from "./functions.generated.ts";
 import { safeConditions } from "./leakproof.ts";
-import { closing, skipSpace, tokens } from "./lexer.ts";
+import { closing, skipSpace, tokenAt } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type Item, isCte, type Scope } from "./scope.ts";
+import type { Source } from "./source.ts";
 import { isOwnTable, useOwnTable } from "./temporary.ts";
 import { as, type Fields, list, location, names, typeOf, type Wrapped } from "./tree.ts";
 import type { TaskView } from "./views.ts";
@@ -70,7 +71,7 @@ function replaceByView(
     end = star + 1;
   const only = !fields["inh"];
   if (only) {
-    const span = onlySpan(walker.source.text, start, end);
+    const span = onlySpan(walker.source, start, end);
     if (!span) return walker.refuse("SYNTAX_NOT_ALLOWED", "ONLY is not understood here", { at });
     ({ start, end } = span);
   }
@@ -78,7 +79,7 @@ function replaceByView(
   const unchecked = walker.planOnly;
   const query = view.query({ only, ...options, where, system: walker.systemColumns, unchecked });
   const alias = fields["alias"] as Fields | undefined;
-  const before = walker.tableForm ? (tokens(walker.source.text, 0, start).at(-1)?.start ?? 0) : null;
+  const before = walker.tableForm ? (walker.source.before(start)[0]?.start ?? 0) : null;
   const named = alias ? "" : ` AS ${quoteName(view.name)}`;
   if (before !== null) start = before;
   walker.source.replaceName(start, end, `${before === null ? "" : "SELECT * FROM "}(${query.sql})${named}`);
@@ -99,7 +100,7 @@ export function sample(walker: QueryWalker, fields: Fields, scope: Scope, holder
     );
   }
   const start = walker.source.index(at);
-  const before = tokens(walker.source.text, 0, start).at(-1);
+  const [before] = walker.source.before(start);
   const name = walker.source.name(at, list(fields["method"]).length);
   const open = name ? skipSpace(walker.source.text, name.at(-1)!.end) : -1;
   let end = open < 0 ? null : closing(walker.source.text, open);
@@ -109,7 +110,7 @@ export function sample(walker: QueryWalker, fields: Fields, scope: Scope, holder
   const argument = walker.source.text.slice(open, end);
   let repeatable = "";
   if (fields["repeatable"]) {
-    const word = tokens(walker.source.text, end, walker.source.text.length)[0];
+    const word = tokenAt(walker.source.text, end);
     const close =
       word?.value === "repeatable"
         ? closing(walker.source.text, skipSpace(walker.source.text, word.end))
@@ -201,13 +202,12 @@ function isPlainValue(node: unknown): boolean {
 }
 
 /** `ONLY name` or `ONLY (name)` around a name. */
-function onlySpan(source: string, start: number, end: number): { start: number; end: number } | null {
-  const before = tokens(source, 0, start);
-  const last = before.at(-1);
+function onlySpan(source: Source, start: number, end: number): { start: number; end: number } | null {
+  const [last, first] = source.before(start);
   if (last?.value === "only" && last.kind === "name") return { start: last.start, end };
-  if (last?.value !== "(" || before.at(-2)?.value !== "only") return null;
-  const close = skipSpace(source, end);
-  return source[close] === ")" ? { start: before.at(-2)!.start, end: close + 1 } : null;
+  if (last?.value !== "(" || first?.value !== "only") return null;
+  const close = skipSpace(source.text, end);
+  return source.text[close] === ")" ? { start: first.start, end: close + 1 } : null;
 }
 
 /** `TABLE name`: the parser makes a star without a place of it. */

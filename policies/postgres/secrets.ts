@@ -15,16 +15,22 @@ const decoder = new TextDecoder("latin1");
 /** What stands in the place of a secret. */
 export const REDACTED = "'[redacted]'";
 
-/** Texts without any of this hold no secret that is looked for: nearly all of them. */
+/**
+ * Texts without any of this hold no secret that is looked for: nearly all of them. Here and below no expression may look
+ * at a character of a long text again and again: texts are a client's.
+ */
 const HINT =
-  /passw|passphrase|pwd|secret|token|credential|api_?key|sslkey|conninfo|dblink|:\/\/[^\s'"]*@|\bconnection\b|pgp_|crypt|encrypt|hmac|\\|U&/i;
+  /passw|passphrase|pwd|secret|token|credential|api_?key|sslkey|conninfo|dblink|:\/\/(?:[^\s'":@]|:(?!\/\/))*@|\bconnection\b|pgp_|crypt|encrypt|hmac|\\|U&/i;
 /** Names of options, settings and columns whose value is a secret. */
 const SECRET_NAME = /passw|passphrase|^pwd$|secret|token|credential|api_?key|sslkey|private_?key/i;
 /** A URI with a password in it, or a keyword/value connection string with one. */
 const CONNECTION =
-  /[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:[^\s/@]+@|(?:^|[\s;?&])(?:password|passwd|pwd|sslpassword)\s*=/i;
+  /[a-z0-9+.-]:\/\/[^\s/@:]*:[^\s/@]+@|(?:^|[\s;?&])(?:password|passwd|pwd|sslpassword)\s*=/i;
 /** Functions of which every text argument may be a key, a passphrase or a connection string. */
 const SECRET_CALL = /^(?:dblink\w*|pgp_(?:sym|pub)_\w+|crypt|encrypt\w*|decrypt\w*|hmac)$/;
+
+/** A part of a tree, and whether it is within a secret. */
+type Below = readonly [part: unknown, secret: boolean];
 
 interface Span {
   readonly start: number;
@@ -144,47 +150,45 @@ class SecretFinder {
     return [...this.#spans.values()];
   }
 
-  /** `secret`: what is below is a secret as a whole. */
-  #walk(value: unknown, secret: boolean): void {
-    if (Array.isArray(value)) {
-      for (const item of value) this.#walk(item, secret);
-      return;
+  /** `secret`: what is below is a secret as a whole. Without recursion: a tree may be as deep as its text is long. */
+  #walk(root: unknown, secret: boolean): void {
+    const left: Below[] = [[root, secret]];
+    for (let next = left.pop(); next; next = left.pop()) {
+      const [value, hidden] = next;
+      if (typeof value !== "object" || value === null) continue;
+      if (Array.isArray(value)) for (const item of value) left.push([item, hidden]);
+      else for (const [key, child] of Object.entries(value)) left.push(...this.#node(key, child, hidden));
     }
-    if (typeof value !== "object" || value === null) return;
-    for (const [key, child] of Object.entries(value)) this.#node(key, child, secret);
   }
 
-  #node(key: string, child: unknown, secret: boolean): void {
+  /** What is still to be walked below a node. */
+  #node(key: string, child: unknown, secret: boolean): readonly Below[] {
     const fields = (typeof child === "object" && child !== null ? child : {}) as Record<string, unknown>;
     if (key === "DefElem") {
       const name = String(fields["defname"] ?? "");
       const value = JSON.stringify(fields["arg"] ?? null);
       if (SECRET_NAME.test(name) || CONNECTION.test(value.replaceAll('"', " "))) {
         this.#literalsFrom(this.#source.index(Number(fields["location"] ?? 0)));
-        return;
+        return [];
       }
     } else if (key === "A_Const") {
       const sval = (fields["sval"] as { sval?: string } | undefined)?.sval;
       if (sval !== undefined && sval !== "" && (secret || CONNECTION.test(sval))) {
         this.#literalAt(this.#source.index(Number(fields["location"] ?? 0)));
       }
-      return;
+      return [];
     } else if (key === "FuncCall") {
       const last = list(fields["funcname"]).at(-1) as { String?: { sval?: string } } | undefined;
       const name = last?.String?.sval ?? "";
-      this.#walk(child, secret || SECRET_CALL.test(name));
-      return;
+      return [[child, secret || SECRET_CALL.test(name)]];
     } else if (key === "VariableSetStmt") {
-      this.#walk(child, secret || SECRET_NAME.test(String(fields["name"] ?? "")));
-      return;
+      return [[child, secret || SECRET_NAME.test(String(fields["name"] ?? ""))]];
     } else if (key === "A_Expr") {
-      this.#walk(child, secret || secretColumn(fields["lexpr"]) || secretColumn(fields["rexpr"]));
-      return;
+      return [[child, secret || secretColumn(fields["lexpr"]) || secretColumn(fields["rexpr"])]];
     } else if (key === "ResTarget") {
-      this.#walk(child, secret || (fields["name"] !== undefined && SECRET_NAME.test(String(fields["name"]))));
-      return;
+      return [[child, secret || (fields["name"] !== undefined && SECRET_NAME.test(String(fields["name"])))]];
     }
-    this.#walk(child, secret);
+    return [[child, secret]];
   }
 
   /** The literal that begins at `at`. */

@@ -49,6 +49,7 @@ describe("the shape of a text", () => {
     ["a point without digits", "SELECT 1."],
     ["a point first", "SELECT .5"],
     ["an exponent", "SELECT 1e5"],
+    ["a negative zero, which is written anew without its sign", "SELECT -\t0"],
     ["an exponent behind a point", "SELECT 1.5e5"],
     ["hexadecimal", "SELECT 0x1F"],
     ["digits with a line between", "SELECT 1_000"],
@@ -72,6 +73,14 @@ describe("the shape of a text", () => {
     ["a parameter that runs into a word", "SELECT $1a, 1"],
     ["a comment in a comment", "SELECT /* /* */ 1"],
     ["a comment without an end", "SELECT 1 /* x"],
+    ["a comment in a comment at its end", "SELECT /* x /*/ 1 */ 2"],
+    ["a tab of lines, which is white space or not by the version", "SELECT 'a'\v'b'"],
+    ["a form feed between two strings", "SELECT 'a'\f\n'b'"],
+    ["a point behind a comment", "SELECT 1/**/.5"],
+    ["a dollar behind a comment", "SELECT $/**/1"],
+    ["a string behind a parameter", "SELECT $1'a'"],
+    ["a byte order mark", "\ufeffSELECT 1"],
+    ["a no-break space", "SELECT\u00a01"],
     ["a string behind a string and a comment", "SELECT 'a' /* x */ 'b'"],
     ["a string that goes on behind a comment", "SELECT 'a' -- x\n'b'"],
     ["letters outside of ASCII", "SELECT é FROM t WHERE id = 1"],
@@ -86,6 +95,22 @@ describe("the shape of a text", () => {
     ["too many literals", `SELECT 1${", 1".repeat(500)}`],
   ])("%s has none", (_, text) => {
     expect(shapeOf(text)).toBeNull();
+  });
+
+  test.each([
+    ["a comment in the middle of operators", "SELECT a*/*x*/-/**/5//*y*/2", "block block int4 block int4"],
+    ["a comment behind an operator", "SELECT a<--x\n5", "line int4"],
+    ["a line break that only PostgreSQL's scanner calls one", "SELECT 1 --x\r+ 2", "int4 line int4"],
+    ["line separators of Unicode", "SELECT 1 --x\u2028\u0085+ 2\n", "int4 line"],
+    ["stars at a comment's end", "SELECT /***/ 1 /*/ **/", "block int4 block"],
+    ["quotes in comments and names", `SELECT "'" /*'"*/, '"--'`, "block string"],
+  ])("%s: as the scanner reads it", (_, text, kinds) => {
+    expect(
+      shapeOf(text)
+        ?.literals.map(({ kind }) => kind)
+        .join(" "),
+    ).toBe(kinds);
+    expect(parser.parse(text).ok).toBe(true);
   });
 
   test("cut anywhere it is another one, or none, and never throws", () => {

@@ -88,6 +88,8 @@ export function shapeOf(text: string): Shape | null {
     const found = code === QUOTE ? stringAt(text, at) : isDigit(code) ? numberAt(text, at) : null;
     if (found) {
       if (touches || literals.length >= MAX_LITERALS || !standsApart(text, found)) return null;
+      // `-0` is 0, which has no sign where it is written anew.
+      if (code === ZERO && found.kind === "int4" && signBefore(text, at) !== null) return null;
       literals.push(found);
       key += text.slice(copied, at) + MARKS[found.kind];
       at = copied = found.end;
@@ -191,6 +193,13 @@ function standsApart(text: string, { start, end }: Literal): boolean {
     code === QUOTE ||
     code === DOUBLE_QUOTE;
   return !joins(before) && before !== AMPERSAND && !joins(after);
+}
+
+/** Where the `-` stands that has nothing but white space between it and the offset; null when none does. */
+export function signBefore(text: string, at: number): number | null {
+  let sign = at - 1;
+  while (CLASSES[text.charCodeAt(sign)] === SPACE) sign--;
+  return text.charCodeAt(sign) === MINUS ? sign : null;
 }
 
 function isDigit(code: number): boolean {

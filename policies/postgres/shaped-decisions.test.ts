@@ -137,6 +137,66 @@ describe("texts of one shape", () => {
   });
 });
 
+/** Stand-ins, so many that a text with all of them leaves none. */
+const ALL = Array.from({ length: 140 }, (_, n) => `4${70_000_000 + n} wicket${70_000_000 + n}shape`).join(
+  " ",
+);
+
+describe("attacks on shapes: the last text of each list is decided as it is in full", () => {
+  test.each([
+    ["no stand-in is left", [`SELECT id FROM orders WHERE status = '${ALL}' AND id = {}`, "1", "2", "3"]],
+    ["a negative zero, written anew", ["SELECT id FROM customers WHERE id = -{}", "1", "2", "0"]],
+    ["the task's own words are stand-ins", ["SELECT id FROM orders WHERE id = {}", "1", "2", "470000000"]],
+    ["an = in a comment", ["UPDATE orders SET status /*{}*/ = 'a'", "x", "y", "="]],
+    ["a star in a comment", ["UPDATE orders o SET status = 'a' RETURNING o/*{}*/.*", "x", "y", "*"]],
+    ["a parenthesis in a comment", ["SELECT id, status FROM orders GROUP BY --{}\n id", "x", "y", "("]],
+    ["a comment in TABLESAMPLE", ["SELECT 1 FROM orders TABLESAMPLE SYSTEM (5 /*{}*/)", "x", ")", "("]],
+    ["a group's position", ["SELECT id, status FROM orders GROUP BY {}", "1", "1", "2"]],
+    ["a sequence", ["SELECT 1 = nextval('{}'::text)", "orders_id_seq", "orders_id_seq", "secrets_seq"]],
+    ["a type", ["SELECT 1 = ('{}'::text)::regclass::int", "a", "b", "secrets"]],
+    ["a setting", ["SELECT set_config('{}', 'a', true) = 'a'", "timezone", "timezone", "role"]],
+    ["a setting's value", ["SELECT set_config('row_security', '{}', true) = 'a'", "on", "on", "off"]],
+    ["a length", ["SELECT 1 = 'abc'::varchar({})", "1", "2", "3"]],
+    ["a precision", ["SELECT 1 = float({}) '1'", "3", "30", "60"]],
+    ["a character to escape with", ["SELECT 'a' LIKE 'b' ESCAPE '{}'", "a", "b", "cc"]],
+    ["a wider number", ["SELECT 1 = {}", "1", "2147483648", "21474836480"]],
+    ["a quote in a string", ["SELECT 'a' = '{}'", "a", "b", "'' OR 1=1 --"]],
+    ["a comment that ends early", ["SELECT /*{}*/ 'a' = 'b'", "a", "b", "*/ token FROM secrets --"]],
+    ["a line that ends early", ["SELECT --{}\n 'a' = 'b'", "a", "b", "\r token FROM secrets --"]],
+    ["a secret", ["SELECT id FROM orders WHERE status = '{}'", "a", "b", "postgres://a:b@c"]],
+    ["another text in the place of a value", ["SELECT id FROM orders WHERE id = {}", "1", "2", "(id)"]],
+    ["a type that does not parse first", ["CREATE TEMP TABLE t AS SELECT float({}) '1'/*x*/", "60", "3"]],
+  ])("%s", (_, [form, ...values]) => {
+    const rules = task.rules.map((rule) =>
+      rule.relation === "orders" ? { ...rule, rows: "id <> 470000000" } : rule,
+    );
+    const options = { task: { ...task, rules }, catalog, parser };
+    const [ofShape, inFull] = [createDecider(options), createDecider({ ...options, byShape: false })];
+    for (const value of values) {
+      const text = form!.replace("{}", () => value);
+      expect({ ...ofShape.decide(text) }).toEqual({ ...inFull.decide(text) });
+    }
+  });
+
+  test("a tree that is deeper than the stack is a decision, too, also with a secret in it", () => {
+    for (const depth of [1000, 2000, 3000]) {
+      const { decide } = decider();
+      for (const value of ["a", "b", "token"]) {
+        const text = `SELECT id FROM orders WHERE ${"NOT ".repeat(depth)} status = '${value}'`;
+        expect(["ALLOWED", "UNDECIDED", "TEXT_TOO_LARGE"]).toContain(decide(text).reason);
+      }
+    }
+  });
+
+  test("a table of the session's own is known at once, however its text was decided", () => {
+    const session = { ...task.session, temporaryTables: true as const };
+    const { decide } = createDecider({ task: { ...task, session }, catalog, parser });
+    const make = (bits: number) => decide(`CREATE TEMP TABLE t AS SELECT float(${bits}) '1' /*x*/`).effect;
+    const read = () => decide("SELECT * FROM t").effect;
+    expect([read(), make(60), make(3), read()]).toEqual(["deny", "deny", "allow", "allow"]);
+  });
+});
+
 describe("any text", () => {
   const value = fc.constantFrom(
     "1",

@@ -21,6 +21,10 @@ import { varyingLiterals } from "./varying-literals.ts";
 const MAX_SHAPES = 300;
 /** Decisions kept of one shape: texts whose literals that may not vary differ. */
 const MAX_FORMS = 16;
+/** Characters of all shapes and forms together. */
+const MAX_CHARACTERS = 4 * 1024 * 1024;
+/** Characters of one form. A short text can name a table a thousand times. */
+const MAX_FORM = MAX_CHARACTERS / 8;
 
 const DATA = new Set(["Select", "Insert", "Update", "Delete"]);
 
@@ -34,12 +38,15 @@ interface Known {
   varies: readonly boolean[] | null;
   /** By the literals that may not vary; null for what is decided in full each time. */
   readonly forms: Map<string, Form | null>;
+  /** Characters of it and its forms. */
+  size: number;
 }
 
 export class ShapedDecisions {
   readonly #parser: Parser;
   readonly #decide: (text: string) => StatementDecision;
   readonly #shapes = new Map<string, Known>();
+  #size = 0;
 
   /** @param decide the full way */
   constructor(parser: Parser, decide: (text: string) => StatementDecision) {
@@ -54,8 +61,9 @@ export class ShapedDecisions {
     if (!shape || mayHoldSecrets(text) || checkText(text)) return null;
     const known = this.#shapes.get(shape.key);
     if (!known) {
-      if (this.#shapes.size >= MAX_SHAPES) this.#shapes.delete(this.#shapes.keys().next().value!);
-      this.#shapes.set(shape.key, { varies: null, forms: new Map() });
+      const watched: Known = { varies: null, forms: new Map(), size: 0 };
+      this.#shapes.set(shape.key, watched);
+      this.#grow(watched, shape.key.length + shape.literals.length);
       return null;
     }
     known.varies ??= varyingLiterals(this.#parser, text, shape);
@@ -67,6 +75,7 @@ export class ShapedDecisions {
       if (forms.size >= MAX_FORMS) return null;
       form = this.#form(text, shape, varies);
       forms.set(fixed, form);
+      this.#grow(known, fixed.length + (form?.decision.rewritten?.length ?? 0));
     }
     return form && filled(form, text, shape);
   }
@@ -74,6 +83,18 @@ export class ShapedDecisions {
   /** Forgets all: names may mean something else now. */
   clear(): void {
     this.#shapes.clear();
+    this.#size = 0;
+  }
+
+  /** Counts what a shape takes, and forgets the oldest ones where all take too much. */
+  #grow(known: Known, by: number): void {
+    known.size += by;
+    this.#size += by;
+    for (const [key, { size }] of this.#shapes) {
+      if (this.#shapes.size <= MAX_SHAPES && this.#size <= MAX_CHARACTERS) return;
+      this.#shapes.delete(key);
+      this.#size -= size;
+    }
   }
 
   #form(text: string, shape: Shape, varies: readonly boolean[]): Form | null {
@@ -82,13 +103,14 @@ export class ShapedDecisions {
     const decision = this.#decide(canonical);
     const plain = ({ effect, statements, recorded }: StatementDecision) =>
       effect === "allow" && !recorded && statements.every(({ kind, lookup }) => DATA.has(kind) && !lookup);
-    if (!plain(decision)) return null;
+    if (!plain(decision) || decision.rewritten!.length > MAX_FORM) return null;
     const cut = cutAt(decision.rewritten!, standIns);
     const form = { decision, ...cut };
     // The text at hand is decided in full as well: what is filled in must be that.
     const own = this.#decide(text);
     if (!plain(own) || own.rewritten !== filled(form, text, shape).rewritten) return null;
-    return form;
+    // None stands in the user's text, so here one would be the task's own word, and cut like those.
+    return cutAt(own.rewritten!, standIns).slots.length > 0 ? null : form;
   }
 }
 

@@ -1,5 +1,5 @@
 /** A statement text with the edits that are collected on it. */
-import { dottedName, type Token } from "./lexer.ts";
+import { dottedName, type Token, tokens } from "./lexer.ts";
 
 /** Characters that a word would merge with. */
 const JOINS = /[A-Za-z0-9_$"'\u0080-\uffff]/;
@@ -14,6 +14,7 @@ export class Source {
   readonly text: string;
   readonly #offsets: Uint32Array | null;
   readonly #edits: Edit[] = [];
+  #tokens: readonly Token[] | null = null;
 
   constructor(text: string) {
     this.text = text;
@@ -66,6 +67,18 @@ export class Source {
   /** A dotted name of `count` parts at a byte offset. */
   name(byte: number, count: number): Token[] | null {
     return dottedName(this.text, this.index(byte), count);
+  }
+
+  /** The two tokens that begin last before a UTF-16 offset, the nearer one first. */
+  before(at: number): readonly [Token | undefined, Token | undefined] {
+    this.#tokens ??= tokens(this.text);
+    let low = 0;
+    for (let high = this.#tokens.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (this.#tokens[middle]!.start < at) low = middle + 1;
+      else high = middle;
+    }
+    return [this.#tokens[low - 1], this.#tokens[low - 2]];
   }
 
   /** The text with all edits; null when two overlap. */

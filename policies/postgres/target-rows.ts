@@ -6,7 +6,7 @@
  * A bare name is a column first, of any level, and a row only then: so the row has a name that no column of the table has,
  * hidden ones included.
  */
-import { tokens } from "./lexer.ts";
+import { tokenAt } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type Item, itemsNamed, type Scope } from "./scope.ts";
@@ -69,7 +69,8 @@ export function targetRow(
   if (!holder || !item || !written) return false;
   let { end } = written;
   if (list(column["fields"]).length === 2) {
-    const [dot, star] = tokens(walker.source.text, end, walker.source.text.length);
+    const dot = tokenAt(walker.source.text, end);
+    const star = dot && tokenAt(walker.source.text, dot.end);
     if (dot?.value !== "." || star?.value !== "*") return false;
     end = star.end;
   }
@@ -96,8 +97,8 @@ export function fieldOfTarget(
   if (!holder || !column || !item?.target?.row?.includes(name ?? "") || rest.length > 0) return false;
   const { source } = walker;
   const written = source.name(location(column), 1)?.[0];
-  const before = written ? tokens(source.text, 0, written.start).at(-1) : undefined;
-  const after = written ? tokens(source.text, written.end, source.text.length)[0] : undefined;
+  const before = written ? source.before(written.start)[0] : undefined;
+  const after = written ? tokenAt(source.text, written.end) : undefined;
   if (before?.value !== "(" || after?.value !== ")") return false;
   source.replaceName(before.start, written!.start, "");
   source.replace(after.start, after.end, "");

@@ -4,7 +4,7 @@
  * in ORDER BY and GROUP BY, lengths of types, constants of a select list.
  */
 import type { Parser } from "./parser.ts";
-import type { Shape } from "./shape.ts";
+import { type Shape, signBefore } from "./shape.ts";
 import { withStandIns } from "./stand-ins.ts";
 import { as, type Fields, list, location, names, typeOf, type Wrapped } from "./tree.ts";
 
@@ -26,22 +26,25 @@ const CASTS = new Set([
 /** By literal of the text's shape: true when its value may vary. All are false when the text does not parse. */
 export function varyingLiterals(parser: Parser, text: string, shape: Shape): readonly boolean[] {
   const none = shape.literals.map(() => false);
-  const made = withStandIns(
-    text,
-    shape,
-    none.map(() => true),
-  );
-  const parsed = made.text === null ? null : parser.parse(made.text);
-  const statements = parsed?.ok ? (parsed.tree.stmts ?? []) : [];
+  const all = none.map(() => true);
+  const { text: canonical, starts } = withStandIns(text, shape, all);
+  const parsed = canonical === null ? null : parser.parse(canonical);
+  if (canonical === null || !parsed?.ok) return none;
+  const statements = parsed.tree.stmts ?? [];
   if (!statements.every(({ stmt }) => DATA.has(typeOf(stmt) ?? ""))) return none;
   const places = new Places();
-  places.look(statements);
-  return made.starts.map((start, index) => {
+  try {
+    places.look(statements);
+  } catch {
+    // A deep tree can exhaust the stack.
+    return none;
+  }
+  return starts.map((start, index) => {
     const { kind } = shape.literals[index]!;
     if (kind === "block" || kind === "line") return true;
     // A negative number's place is its sign's.
-    const sign = /-[ \t\n\r]*$/.exec(made.text!.slice(0, start))?.index;
-    return places.varies(start) || (sign !== undefined && places.varies(sign));
+    const sign = signBefore(canonical, start);
+    return places.varies(start) || (sign !== null && places.varies(sign));
   });
 }
 

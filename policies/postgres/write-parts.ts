@@ -2,7 +2,7 @@
 import type { SqlRule } from "../task.ts";
 import { type Clauses, type Range, wherePlace } from "./clauses.ts";
 import { safeConditions } from "./leakproof.ts";
-import { skipSpace } from "./lexer.ts";
+import { skipSpace, tokenAt } from "./lexer.ts";
 import { quoteName } from "./names.ts";
 import type { QueryWalker } from "./query.ts";
 import { type Item, NO_NAMES, type Scope } from "./scope.ts";
@@ -154,9 +154,16 @@ export function checkRow(
 /** Behind the `=` of one assignment. */
 function valueRange(walker: QueryWalker, range: Range | undefined): Range | null {
   if (!range) return null;
-  const equals = walker.source.text.indexOf("=", range.start);
-  if (equals < 0 || equals >= range.end) return null;
-  return { start: skipSpace(walker.source.text, equals + 1), end: range.end };
+  const { text: sql } = walker.source;
+  for (
+    let token = tokenAt(sql, range.start);
+    token && token.end < range.end;
+    token = tokenAt(sql, token.end)
+  ) {
+    if (token.kind === "other" && token.value === "=")
+      return { start: skipSpace(sql, token.end), end: range.end };
+  }
+  return null;
 }
 
 /** Puts a template around a range of the text; must come before the range's own edits. */
@@ -292,13 +299,12 @@ function expandStar(
   }
   // A star of the other relations shows masked columns too.
   if (parts.some(([, part]) => part === null)) walker.spread = true;
-  const end =
-    qualifier === null
-      ? at
-      : walker.source.text.indexOf("*", walker.source.name(location(column), 1)?.[0]?.end ?? at);
+  const written = qualifier === null ? null : walker.source.name(location(column), 1)?.[0];
+  const dot = written ? tokenAt(walker.source.text, written.end) : null;
+  const star = tokenAt(walker.source.text, dot?.value === "." ? dot.end : at);
   walker.source.replace(
     at,
-    end + 1,
+    star?.end ?? at,
     parts.map(([owner, part]) => `${quoteName(owner)}.${part === null ? "*" : quoteName(part)}`).join(", "),
   );
   return parts.map(([owner, part]) => ({

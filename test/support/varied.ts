@@ -1,7 +1,7 @@
 /** Texts of one shape: the same statement with other values, to hold a decision by shape against one in full. */
 import { createDecider, type DeciderOptions } from "../../policies/postgres/decide.ts";
 import type { StatementDecision } from "../../policies/postgres/decision.ts";
-import { type Literal, shapeOf } from "../../policies/postgres/shape.ts";
+import { type Literal, shapeOf, signBefore } from "../../policies/postgres/shape.ts";
 
 const STRINGS = [
   "",
@@ -24,9 +24,9 @@ export function varied(text: string, n: number, may: readonly boolean[] | null =
   let out = "";
   let at = 0;
   for (const [index, { kind, start, end }] of shape.literals.entries()) {
-    out +=
-      text.slice(at, start) +
-      (may?.[index] === false ? text.slice(start, end) : otherValue(kind, n * 7 + index));
+    const other = may?.[index] === false ? text.slice(start, end) : otherValue(kind, n * 7 + index);
+    // `-0` has no shape.
+    out += text.slice(at, start) + (other === "0" && signBefore(text, start) !== null ? "7" : other);
     at = end;
   }
   return out + text.slice(at);
