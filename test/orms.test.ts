@@ -48,7 +48,7 @@ allow:
       public.customers: { columns: [id, email, ssn, country], mask: { email: email, ssn: { constant: XXX-XX-XXXX } } }
       public.orders: { columns: "*" }
   - update:
-      public.orders: { columns: [status] }
+      public.orders: { columns: [id, status] }
 session: { ttl: 1h, idle: 30m }
 recording: { level: full, on_failure: terminate }
 `,
@@ -65,6 +65,14 @@ afterAll(async () => {
   if (system) expect(await system.stop()).toBe(0);
   for (const folder of [mappers, policies]) if (folder) rmSync(folder, { recursive: true, force: true });
 });
+
+/** What each makes of a key that is there already: its own kind of error, and the field. */
+const TWICE: Readonly<Record<string, unknown>> = {
+  prisma: ["P2002", expect.stringContaining('"fields":["id"]')],
+  typeorm: ["23505", "orders_pkey"],
+  sequelize: ["SequelizeUniqueConstraintError", '[{"id":"hidden"},"orders_pkey"]'],
+  knex: ["23505", "orders_pkey"],
+};
 
 describe.skipIf(mappers === null)("object mappers", () => {
   test.each(["prisma", "typeorm", "sequelize", "knex"])("%s", async (name) => {
@@ -83,5 +91,6 @@ describe.skipIf(mappers === null)("object mappers", () => {
     });
     expect(found.read[0].orders).toHaveLength(4);
     expect(found.after).not.toBe("held");
+    expect(found.twice).toEqual(TWICE[name]);
   });
 });

@@ -19,6 +19,14 @@ const found = {
   denied: await db("secrets")
     .select()
     .then(() => "shown", refusal),
+  twice: await db("orders")
+    .where({ id: 5 })
+    .update({ id: 6 })
+    .then(
+      () => "done",
+      // biome-ignore lint/suspicious/noExplicitAny: what an error of a library holds
+      (error: any) => [error.code, error.constraint],
+    ),
   deleted: await db("orders")
     .where({ id: 5 })
     .del()

@@ -30,6 +30,12 @@ const found = {
     .catch((error: Error) => error.message),
   after: (await prisma.orders.findUnique({ where: { id: 5 }, select: { status: true } })).status,
   denied: await prisma.secrets.findMany().then(() => "shown", refusal),
+  // What an application shows beside the field that was wrong.
+  twice: await prisma.orders.update({ where: { id: 5 }, data: { id: 6 } }).then(
+    () => "done",
+    // biome-ignore lint/suspicious/noExplicitAny: what an error of a library holds
+    (error: any) => [error.code, JSON.stringify(error.meta)],
+  ),
   deleted: await prisma.orders.delete({ where: { id: 5 } }).then(() => "done", refusal),
 };
 await prisma.$disconnect();

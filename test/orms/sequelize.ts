@@ -47,6 +47,11 @@ const found = {
   // biome-ignore lint/suspicious/noExplicitAny: models without types
   after: ((await Order.findByPk(5)) as any).status,
   denied: await Secret.findAll().then(() => "shown", refusal),
+  twice: await Order.update({ id: 6 }, { where: { id: 5 } }).then(
+    () => "done",
+    // biome-ignore lint/suspicious/noExplicitAny: what an error of a library holds
+    (error: any) => [error.name, JSON.stringify([error.fields, error.parent?.constraint])],
+  ),
   deleted: await Order.destroy({ where: { id: 5 } }).then(() => "done", refusal),
 };
 await db.close();

@@ -73,6 +73,14 @@ const found = {
     .getRepository(Secret)
     .find()
     .then(() => "shown", refusal),
+  twice: await data
+    .getRepository(Order)
+    .update({ id: 5 }, { id: 6 })
+    .then(
+      () => "done",
+      // biome-ignore lint/suspicious/noExplicitAny: what an error of a library holds
+      (error: any) => [error.driverError?.code, error.driverError?.constraint],
+    ),
   deleted: await data
     .getRepository(Order)
     .delete({ id: 5 })
