@@ -51,6 +51,27 @@ describe("a decision", () => {
     expect(denied.hint).toContain("public.customers");
   });
 
+  test("M1 a table that has the name of a view of information_schema is one like any other", () => {
+    const domains = madeTable("public", "domains", { id: "integer", owner: "text", key: "text" });
+    const tables = ["tables", "columns", "parameters"].map((name) =>
+      madeTable("app", name, { id: "integer" }),
+    );
+    const task = sqlTask([
+      { relation: "domains", columns: ["id", "owner"], mask: { owner: { kind: "email" } } },
+    ]);
+    const { decide } = decider(task, madeCatalog([domains, ...tables]));
+    const all = ["domains", "public.domains", "shop.public.domains", "ONLY domains", "domains AS d"];
+    for (const from of all) {
+      const { rewritten, masked } = decide(`SELECT * FROM ${from}`);
+      expect(masked).toEqual(["public.domains.owner"]);
+      expect(rewritten).toContain("(SELECT id, (pg_catalog.left(");
+    }
+    for (const name of ["tables", "app.tables", "app.columns", "app.parameters", "public.routines", "views"])
+      expect(decide(`SELECT * FROM ${name}`).reason).toBe("RELATION_NOT_GRANTED");
+    for (const name of ["information_schema.domains", "information_schema.tables", "pg_catalog.pg_class"])
+      expect(decide(`SELECT * FROM ${name}`).effect).toBe("allow");
+  });
+
   test("a syntax error is answered here, at its character", () => {
     expect(decider().decide("SELECT 'é' FRM x y")).toMatchObject({
       reason: "SYNTAX_ERROR",

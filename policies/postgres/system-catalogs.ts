@@ -114,7 +114,13 @@ export const partialCatalogs: readonly PartialCatalog[] = PARTIAL;
 
 /** `whole`: readable as it is; a partial catalog: readable by its view; null: not readable, or not a catalog. */
 export function systemCatalog(schema: string, name: string): "whole" | PartialCatalog | null {
-  if (schema === "pg_catalog" ? !CATALOGS.has(name) : !INFORMATION_SCHEMA.has(name)) return null;
+  // A table of another schema may have the name of one, as `domains` or `tables`.
+  if (
+    !(schema === "pg_catalog" ? CATALOGS : schema === "information_schema" ? INFORMATION_SCHEMA : null)?.has(
+      name,
+    )
+  )
+    return null;
   return PARTIAL_BY_NAME.get(`${schema}.${name}`) ?? "whole";
 }
 

@@ -17,8 +17,11 @@ export function expressionTree(parser: Parser, sql: string, hole: Wrapped | null
       : null;
     if (!target) throw new Error(`a template does not parse: ${sql}`);
     tree = target["val"];
-    if (known.size >= MAX_TEMPLATES) known.delete(known.keys().next().value!);
-    known.set(sql, tree);
+    // A long one holds much of a user's text, and comes once.
+    if (sql.length <= MAX_TEMPLATE) {
+      if (known.size >= MAX_TEMPLATES) known.delete(known.keys().next().value!);
+      known.set(sql, tree);
+    }
   }
   return fill(tree, hole) as Wrapped;
 }
@@ -26,6 +29,8 @@ export function expressionTree(parser: Parser, sql: string, hole: Wrapped | null
 /** Trees of templates that were parsed: an INSERT of many rows has the same ones for each. */
 const TEMPLATES = new WeakMap<Parser, Map<string, unknown>>();
 const MAX_TEMPLATES = 64;
+/** Characters of one. */
+const MAX_TEMPLATE = 8 * 1024;
 
 /** The tree of a whole statement made here, with the hole filled. */
 export function statementTree(parser: Parser, sql: string, hole: Wrapped | null = null): Wrapped {

@@ -16,6 +16,8 @@ import type { World } from "./world.ts";
 import { level } from "./write-parts.ts";
 
 const SCHEMA = "pg_temp";
+/** Names of them that one session may make; those of dropped ones count. */
+const MAX_NAMES = 20_000;
 
 /** True when a relation's name means a temporary table that this session made. */
 export function isOwnTable(world: World, fields: Fields, scope: Scope | null): boolean {
@@ -61,6 +63,7 @@ export function createTemporary(
   if (!walker.world.task.session.temporaryTables || !temporary) {
     refuse(walker, into ? "CREATE TABLE AS" : "CREATE TABLE");
   } else if (odd !== undefined) refuse(walker, `a temporary table with ${odd}`);
+  else if (walker.world.temporary.size >= MAX_NAMES) refuse(walker, `a name more than ${MAX_NAMES}`);
   else if (mayName(walker, relation)) {
     if (into && typeOf(fields["query"]) !== "SelectStmt") refuse(walker, "CREATE TABLE AS EXECUTE");
     if (into) walker.node(fields["query"], OUTERMOST);

@@ -106,7 +106,8 @@ export class TaskRelations {
     let found = this.#views.get(key);
     if (!found) {
       found = this.#make(schema, name);
-      this.#views.set(key, found);
+      // What is not there has any number of names.
+      if (found.kind !== "none") this.#views.set(key, found);
     }
     return found;
   }
