@@ -162,8 +162,11 @@ describe("P15 settings", () => {
       expect(await run("show search_path")).toEqual([["public,pg_temp"]]);
       expect(await run("set search_path = public")).toEqual(done);
       expect(await run("show search_path")).toEqual([["public, pg_temp"]]);
-      for (const secret of ["wicket.token_i", "config_file", "all", "ssl_key_file"])
-        expect([secret, await run(`show ${secret}`)]).toEqual([secret, refused]);
+      const secrets = ["wicket.token_i", "config_file", "ssl_key_file"];
+      for (const secret of secrets) expect([secret, await run(`show ${secret}`)]).toEqual([secret, refused]);
+      const shown = ((await run("show all")) as string[][]).map(([name]) => name!);
+      expect(shown).toContain("search_path");
+      expect(shown.filter((name) => secrets.includes(name) || name.startsWith("wicket."))).toEqual([]);
     });
   });
 
