@@ -5,7 +5,7 @@ import { corpusObstacle, startCorpusDatabases } from "../../test/support/corpus-
 import { corpusTask } from "../../test/support/corpus-task.ts";
 import { testParser } from "../../test/support/parser.ts";
 import type { TestPostgres } from "../../test/support/postgres.ts";
-import { SqlLab } from "../../test/support/sql-lab.ts";
+import { KeptSessions, SqlLab } from "../../test/support/sql-lab.ts";
 
 const obstacle = corpusObstacle();
 if (obstacle) console.warn(`skipped: ${obstacle}`);
@@ -30,36 +30,30 @@ describe.skipIf(obstacle !== null)(
 
     beforeAll(async () => {
       server = await startCorpusDatabases();
-      lab = new SqlLab(server.port, await testParser());
+      lab = new SqlLab(server.port, await testParser(), { keepCatalogs: true });
     }, 120_000);
 
+    const gated = new KeptSessions((database) => lab.session(database, corpusTask));
+    const raw = new KeptSessions((database) => lab.raw(database));
+
     afterAll(async () => {
+      await Promise.all([gated.close(), raw.close()]);
       await lab?.close();
       await server?.stop();
     });
 
-    async function gated(database: "na" | "nb", sql: string): Promise<Transcript> {
-      const session = await lab.session(database, corpusTask);
-      const shown = await session.run(sql);
-      session.close();
-      return shown;
-    }
-
     for (const [attack, expected, sql] of obstacle ? [] : adversarialCases) {
       test(`${attack} ${expected}: ${sql.replaceAll(/\s+/g, " ").slice(0, 120)}`, async () => {
-        const a = await gated("na", sql);
+        const a = await gated.run("na", sql, undefined);
         if (expected !== "copy" && expected !== "same") {
           expect(a.denied).toBe(expected);
           return;
         }
         expect(a.denied).toBeNull();
-        expect(seen(await gated("nb", sql))).toEqual(seen(a));
+        expect(seen(await gated.run("nb", sql, undefined))).toEqual(seen(a));
         if (!CANARY.test(sql)) expect(JSON.stringify(a)).not.toMatch(CANARY);
         if (expected === "same") return;
-        const copy = await lab.raw("nm");
-        const reference = await copy.run(sql);
-        copy.close();
-        expect(seen(a)).toEqual(seen(reference));
+        expect(seen(a)).toEqual(seen(await raw.run("nm", sql, undefined)));
       });
     }
   },
