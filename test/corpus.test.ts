@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { corpusFolder, type Database, judge, type Run, readCorpus } from "./support/corpus.ts";
 import { corpusObstacle, startCorpusDatabases } from "./support/corpus-databases.ts";
-import { runWithDriver } from "./support/driver-session.ts";
+import { DriverSessions } from "./support/driver-session.ts";
 import { testParser } from "./support/parser.ts";
 import type { TestPostgres } from "./support/postgres.ts";
 import { SqlLab } from "./support/sql-lab.ts";
@@ -52,6 +52,7 @@ describe
     const folder = mkdtempSync(join(tmpdir(), "wicket-corpus-"));
     const systems: System[] = [];
     const proxies = new Map<Database, LocalPort>();
+    const sessions = new Map<string, DriverSessions>();
     let server: TestPostgres;
     let lab: SqlLab;
 
@@ -68,6 +69,7 @@ describe
     });
 
     afterAll(async () => {
+      for (const one of sessions.values()) await one.close();
       for (const system of systems) expect(await system.stop()).toBe(0);
       await lab?.close();
       await server?.stop();
@@ -76,14 +78,20 @@ describe
 
     /** Sessions start with the path of the reference; the gate takes what is pinned anyway. */
     const options = "-c search_path=public,pg_temp";
-    const gated: Run = (database, sql, params) =>
-      runWithDriver({ connectionString: proxies.get(database)!.url, options }, sql, params);
-    const raw: Run = (database, sql, params) =>
-      runWithDriver(
-        { ...{ host: "127.0.0.1", port: server.port, user: "postgres", database }, options },
-        sql,
-        params,
-      );
+    const raw: Run = (database, sql, params) => sessionsOf(`raw ${database}`).run(sql, params);
+    const gated: Run = (database, sql, params) => sessionsOf(`gated ${database}`).run(sql, params);
+
+    function sessionsOf(key: string): DriverSessions {
+      let found = sessions.get(key);
+      if (!found) {
+        const [way, database] = key.split(" ") as ["raw" | "gated", Database];
+        const direct = { host: "127.0.0.1", port: server.port, user: "postgres", database };
+        const where = way === "raw" ? direct : { connectionString: proxies.get(database)!.url };
+        found = new DriverSessions({ ...where, options });
+        sessions.set(key, found);
+      }
+      return found;
+    }
 
     test("psql's own commands show what they show without a gate", async () => {
       const commands =

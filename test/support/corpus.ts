@@ -49,6 +49,11 @@ export type Run = (
   params: readonly string[] | undefined,
 ) => Promise<Transcript>;
 
+/** True for a statement after which its session is as before, so that another one may use it. */
+export function leavesNoTrace(sql: string): boolean {
+  return /^(select|table|values|copy|explain)\b/i.test(sql) && !/set_config|;/i.test(sql);
+}
+
 /** The folder of the cases: `WICKET_CORPUS`, or beside the repository; null when absent. */
 export function corpusFolder(): string | null {
   const root = join(import.meta.dirname, "..", "..");

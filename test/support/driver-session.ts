@@ -1,6 +1,6 @@
 /** The `pg` driver as it is; every message that it gets is noted, so that two ways of running can be compared. */
 import pg from "pg";
-import type { Transcript } from "./corpus.ts";
+import { leavesNoTrace, type Transcript } from "./corpus.ts";
 
 interface Column {
   readonly name: string;
@@ -15,43 +15,73 @@ interface Refused extends Error {
 
 /** The driver's connection: it emits each message. */
 interface Connection {
-  on(event: "rowDescription", listener: (message: { fields: Column[] }) => void): void;
-  on(event: "dataRow", listener: (message: { fields: (string | null)[] }) => void): void;
-  on(event: "copyData", listener: (message: { chunk: Buffer }) => void): void;
-  on(event: "commandComplete", listener: (message: { text: string }) => void): void;
-  removeAllListeners(event: string): void;
+  on(event: string, listener: (message: never) => void): void;
+  off(event: string, listener: (message: never) => void): void;
 }
 
 /** The gate says its reason in DETAIL, which it takes out of the server's own errors. */
 const REASON = /^Reason: ([A-Z_]+)\.$/;
 
-/** Runs one statement on a connection of its own; with parameters in the extended protocol. */
-export async function runWithDriver(
-  config: pg.ClientConfig,
+/** Connections of the driver, of which one that a statement left as it was serves another statement. */
+export class DriverSessions {
+  readonly #config: pg.ClientConfig;
+  readonly #idle: pg.Client[] = [];
+  readonly #over = new WeakSet<pg.Client>();
+
+  constructor(config: pg.ClientConfig) {
+    this.#config = config;
+  }
+
+  /** Runs one statement; with parameters in the extended protocol. */
+  async run(sql: string, params: readonly string[] | undefined): Promise<Transcript> {
+    const traceless = leavesNoTrace(sql);
+    const client = (traceless ? this.#idle.pop() : undefined) ?? (await this.#connect());
+    const shown = await runOn(client, sql, params);
+    if (traceless && !this.#over.has(client)) this.#idle.push(client);
+    else await client.end().catch(() => {});
+    return shown;
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client(this.#config);
+    client.on("error", () => this.#over.add(client));
+    client.on("end", () => this.#over.add(client));
+    await client.connect();
+    return client;
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#idle.splice(0)) await client.end().catch(() => {});
+  }
+}
+
+async function runOn(
+  client: pg.Client,
   sql: string,
   params: readonly string[] | undefined,
 ): Promise<Transcript> {
-  const client = new pg.Client(config);
-  client.on("error", () => {});
-  await client.connect();
   const out = {
     columns: [] as string[][],
     rows: [] as string[],
     tags: [] as string[],
     notices: [] as string[],
   };
-  client.on("notice", (notice) => out.notices.push(notice.message ?? ""));
+  const noticed = (notice: { message?: string | undefined }): unknown =>
+    out.notices.push(notice.message ?? "");
+  client.on("notice", noticed);
   const { connection } = client as unknown as { connection: Connection };
-  connection.on("rowDescription", ({ fields }) => {
-    out.columns.push(
-      fields.map(({ name, dataTypeID, dataTypeModifier: modifier }) => {
-        return `${name}${modifier === -1 ? "" : `(${modifier})`}:${dataTypeID}`;
-      }),
-    );
-  });
-  connection.on("dataRow", ({ fields }) => out.rows.push(JSON.stringify(fields)));
-  connection.on("copyData", ({ chunk }) => out.rows.push(JSON.stringify(chunk.toString("latin1"))));
-  connection.on("commandComplete", ({ text }) => out.tags.push(text));
+  const listeners = {
+    rowDescription: ({ fields }: { fields: Column[] }) =>
+      out.columns.push(
+        fields.map(({ name, dataTypeID, dataTypeModifier: modifier }) => {
+          return `${name}${modifier === -1 ? "" : `(${modifier})`}:${dataTypeID}`;
+        }),
+      ),
+    dataRow: ({ fields }: { fields: (string | null)[] }) => out.rows.push(JSON.stringify(fields)),
+    copyData: ({ chunk }: { chunk: Buffer }) => out.rows.push(JSON.stringify(chunk.toString("latin1"))),
+    commandComplete: ({ text }: { text: string }) => out.tags.push(text),
+  };
+  for (const [event, listener] of Object.entries(listeners)) connection.on(event, listener as never);
   let error: Transcript["error"] = null;
   let denied: string | null = null;
   try {
@@ -61,6 +91,7 @@ export async function runWithDriver(
     error = { code: refused.code ?? "", message: refused.message };
     denied = REASON.exec(refused.detail ?? "")?.[1] ?? null;
   }
-  await client.end().catch(() => {});
+  client.off("notice", noticed);
+  for (const [event, listener] of Object.entries(listeners)) connection.off(event, listener as never);
   return { denied, error, ...out };
 }

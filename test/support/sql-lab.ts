@@ -9,7 +9,7 @@ import type { Parser } from "../../policies/postgres/parser.ts";
 import { encodeOptions, startupOptions } from "../../policies/postgres/pins.ts";
 import { scrubError, scrubNotice } from "../../policies/postgres/scrub.ts";
 import type { Task } from "../../policies/task.ts";
-import type { Database, OidLookup, Run, Transcript } from "./corpus.ts";
+import { type Database, leavesNoTrace, type OidLookup, type Run, type Transcript } from "./corpus.ts";
 import { RawSession } from "./raw-session.ts";
 import { decideBothWays } from "./varied.ts";
 
@@ -148,7 +148,7 @@ export class KeptSessions {
   }
 
   readonly run: Run = async (database, sql, params) => {
-    const traceless = /^(select|table|values|copy|explain)\b/i.test(sql) && !/set_config|;/i.test(sql);
+    const traceless = leavesNoTrace(sql);
     const opened = (traceless && this.#kept.get(database)) || this.#open(database);
     if (traceless) this.#kept.set(database, opened);
     const session = await opened;
