@@ -92,6 +92,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Left to itself, Node waits once more, turning at full speed, for requests of closed handles to come back, and one that
+// never does keeps `wicket dev` alive after its last word. When nothing is left to do, that is the end.
+process.once("beforeExit", () => process.exit());
+
 try {
   await (await program()).parseAsync();
 } catch (error) {
